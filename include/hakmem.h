@@ -1,0 +1,177 @@
+/*
+ * hakmem.h - the functions of libhakmem.
+ *
+ * A program that is linked with -lhakmem, or started with the library in
+ * LD_PRELOAD, has its malloc, free and the rest of the family, and C++'s
+ * operators new and delete, served by hakmem without including this file. The
+ * functions here are the same allocator under names of its own, and what the
+ * standard names cannot say. Blocks are interchangeable between the two: what
+ * hak_malloc gave may go to free, and the contrary.
+ *
+ * Unless it is said otherwise, every function
+ * - may be called from any thread at any time, also before main, in fork
+ *   handlers and in destructors of thread-specific data; not from a signal
+ *   handler that interrupted an allocating function;
+ * - takes and gives sizes and alignments in bytes; a size may be up to PTRDIFF_MAX;
+ * - returns blocks aligned to 16 bytes at least, which any thread may use and free;
+ * - reports failure by NULL, with errno ENOMEM when the size is impossible or
+ *   the system has no memory, and leaves all blocks as they were;
+ * - leaves errno alone when it succeeds.
+ *
+ * A pointer that is not a live block (freed before, inside a block, of another
+ * allocator) ends the process with one line on stderr as far as it is noticed.
+ */
+#ifndef HAKMEM_H
+#define HAKMEM_H
+
+#include <stddef.h>
+
+/* The version of this header; hak_version() has the library's. */
+#define HAKMEM_VERSION_MAJOR 0
+#define HAKMEM_VERSION_MINOR 1
+#define HAKMEM_VERSION_PATCH 0
+#define HAKMEM_VERSION_STRING "0.1.0"
+/* One number that grows with the version, for #if. */
+#define HAKMEM_VERSION                                                                             \
+	(HAKMEM_VERSION_MAJOR * 1000000 + HAKMEM_VERSION_MINOR * 1000 + HAKMEM_VERSION_PATCH)
+
+#if defined(__GNUC__)
+#define HAKMEM_ATTRIBUTE(...) __attribute__((__VA_ARGS__))
+#else
+#define HAKMEM_ATTRIBUTE(...)
+#endif
+/* A block that nothing else points to, whose only handle must not be dropped. */
+#define HAKMEM_NEW HAKMEM_ATTRIBUTE(__malloc__, __warn_unused_result__)
+
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define HAKMEM_NOTHROW noexcept
+#elif defined(__cplusplus)
+#define HAKMEM_NOTHROW throw()
+#else
+#define HAKMEM_NOTHROW
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Allocating ---- */
+
+/* A block of at least `size` bytes, contents undefined. A size of 0 gives a block of its own. */
+HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_size__(1))
+void *hak_malloc(size_t size) HAKMEM_NOTHROW;
+
+/* A block for `count` objects of `size` bytes, all bytes zero. ENOMEM when the product overflows. */
+HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_size__(1, 2))
+void *hak_calloc(size_t count, size_t size) HAKMEM_NOTHROW;
+
+/*
+ * The block p made `size` bytes long: where it stands or elsewhere, contents
+ * kept up to the smaller of the two sizes. p is no longer valid then. On
+ * failure p is as it was.
+ * p NULL: as hak_malloc. Size 0 and p not NULL: frees p and returns NULL, which
+ * is no error (errno is left alone). An alignment above 16 is not kept.
+ */
+HAKMEM_ATTRIBUTE(__warn_unused_result__, __alloc_size__(2))
+void *hak_realloc(void *p, size_t size) HAKMEM_NOTHROW;
+
+/* hak_realloc to `count` objects of `size` bytes. ENOMEM, p untouched, when the product overflows. */
+HAKMEM_ATTRIBUTE(__warn_unused_result__, __alloc_size__(2, 3))
+void *hak_reallocarray(void *p, size_t count, size_t size) HAKMEM_NOTHROW;
+
+/* ---- Allocating with an alignment. Such blocks are freed and resized as any other. ---- */
+
+/*
+ * A block of at least `size` bytes at a multiple of `alignment`, a power of
+ * two; `size` need not be a multiple of it. errno EINVAL when it is no power of two.
+ */
+HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_align__(1), __alloc_size__(2))
+void *hak_aligned_alloc(size_t alignment, size_t size) HAKMEM_NOTHROW;
+
+/*
+ * The same through *out. Returns 0, or EINVAL when the alignment is no power
+ * of two or not a multiple of sizeof(void *), or ENOMEM; on an error *out and
+ * errno are left alone.
+ */
+HAKMEM_ATTRIBUTE(__warn_unused_result__, __nonnull__(1))
+int hak_posix_memalign(void **out, size_t alignment, size_t size) HAKMEM_NOTHROW;
+
+/*
+ * As hak_aligned_alloc, but an alignment that is no power of two is rounded up
+ * to one. errno EINVAL when there is none as large.
+ */
+HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_size__(2))
+void *hak_memalign(size_t alignment, size_t size) HAKMEM_NOTHROW;
+
+/* A block that begins a page (of the size that the system uses, 4 KiB to 64 KiB). */
+HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_size__(1))
+void *hak_valloc(size_t size) HAKMEM_NOTHROW;
+
+/* The same, `size` rounded up to whole pages, one at least. */
+HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_size__(1))
+void *hak_pvalloc(size_t size) HAKMEM_NOTHROW;
+
+/* ---- Freeing ---- */
+
+/* Ends the life of block p. NULL is allowed and does nothing. Keeps errno. */
+void hak_free(void *p) HAKMEM_NOTHROW;
+
+/*
+ * hak_free for a caller who knows the size that was asked for (of malloc,
+ * calloc, realloc). A size that the block cannot have is ignored; it ends the
+ * process when the library was built with full guards and they are on.
+ */
+void hak_free_sized(void *p, size_t size) HAKMEM_NOTHROW;
+
+/* The same for blocks of hak_aligned_alloc, with the alignment that was asked for. */
+void hak_free_aligned_sized(void *p, size_t alignment, size_t size) HAKMEM_NOTHROW;
+
+/* ---- Sizes ---- */
+
+/*
+ * Bytes of block p that may be read and written: at least what was asked for,
+ * and the same for as long as the block is not resized. 0 for NULL and for a
+ * pointer that is not a block of this allocator (a freed or an interior one is
+ * not always known as such).
+ */
+size_t hak_usable_size(const void *p) HAKMEM_NOTHROW;
+
+/*
+ * What a block of hak_malloc(size) may hold, without allocating one: the size
+ * to ask for when a little more is of use. At least `size`; `size` itself when
+ * it is large or impossible.
+ */
+HAKMEM_ATTRIBUTE(__warn_unused_result__)
+size_t hak_good_size(size_t size) HAKMEM_NOTHROW;
+
+/*
+ * Makes block p hold at least `size` bytes without moving it: p when it does
+ * then, else NULL, with the block as it was and errno left alone. Never makes
+ * a block smaller. p NULL: NULL.
+ */
+void *hak_expand(void *p, size_t size) HAKMEM_NOTHROW;
+
+/* ---- The allocator as a whole ---- */
+
+/* The library's version, as "0.1.0". The string is static. */
+const char *hak_version(void) HAKMEM_NOTHROW;
+
+/*
+ * Gives memory that no block uses back to the system: what the calling thread
+ * and the process keep for later. Returns the number of bytes given back. May
+ * take milliseconds for each gigabyte; later allocations fault their pages in anew.
+ */
+size_t hak_purge(void) HAKMEM_NOTHROW;
+
+/*
+ * Writes figures about the heap, as text of some ten lines, to file descriptor
+ * fd. For people: the format may change with every version. Figures are
+ * gathered while other threads go on, so that they need not add up exactly.
+ */
+void hak_stats_print(int fd) HAKMEM_NOTHROW;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * alloc.c - hak_malloc, hak_calloc, hak_free, and the misses of the fast paths,
+ * where errno is set.
+ *
+ * owns: nothing.
+ */
+#include "base/base.h"
+
+#include "hakmem.h"
+
+#include "heap/cache.h"
+
+#include <errno.h>
+
+static void *or_enomem(void *p)
+{
+	if (hm_unlikely(p == NULL))
+		errno = ENOMEM;
+	return p;
+}
+
+void *hm_malloc_slow(size_t n, struct hm_heap *h, size_t twice)
+{
+	bool zero;
+
+	/* A thread without a heap: its table is empty too, so twice means nothing. */
+	if (hm_unlikely(h == &hm_empty_heap || h == &hm_late_heap))
+		return or_enomem(hm_heap_malloc(n));
+	return or_enomem(hm_refill_block(h, (unsigned)twice / 2, &zero));
+}
+
+void *hm_malloc_big(size_t n)
+{
+	return or_enomem(n > PTRDIFF_MAX ? NULL : hm_heap_malloc(n));
+}
+
+void *hm_calloc_slow(size_t n, struct hm_heap *h, size_t twice)
+{
+	bool zero;
+	void *p;
+
+	if (hm_unlikely(h == &hm_empty_heap || h == &hm_late_heap))
+		return or_enomem(hm_heap_calloc(n));
+	p = or_enomem(hm_refill_block(h, (unsigned)twice / 2, &zero));
+	if (p != NULL && !zero)
+		memset(p, 0, n);
+	return p;
+}
+
+void *hm_calloc_big(size_t count, size_t size)
+{
+	size_t n;
+
+	if (hm_mul_overflows(count, size, &n) || n > PTRDIFF_MAX)
+		return or_enomem(NULL);
+	return or_enomem(hm_heap_calloc(n));
+}
+
+HM_EXPORT void *hak_malloc(size_t size)
+{
+	return hm_cache_malloc(size);
+}
+
+HM_EXPORT void *hak_calloc(size_t count, size_t size)
+{
+	return hm_cache_calloc(count, size);
+}
+
+HM_EXPORT void hak_free(void *p)
+{
+	hm_cache_free(p);
+}

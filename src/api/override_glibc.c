@@ -1,0 +1,241 @@
+/*
+ * override_glibc.c - glibc's questions about the heap: mallopt, mallinfo, mallinfo2,
+ * malloc_stats, malloc_info, malloc_trim, with true answers.
+ *
+ * owns: nothing.
+ * called from: programs; pulled into static ones by override_libc.c.
+ * What glibc calls its arenas' memory is here the superslabs; what it maps
+ * singly is here the large blocks.
+ */
+#include "base/base.h"
+
+#include "base/geometry.h"
+#include "heap/heap.h"
+#include "os/os.h"
+#include "os/print.h"
+#include "policy/sizeclass.h"
+#include "report/stats.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdio.h>
+
+#define LINE_SIZE 160
+
+/* Not in every version of malloc.h. */
+#ifndef M_ARENA_TEST
+#define M_ARENA_TEST (-7)
+#endif
+#ifndef M_ARENA_MAX
+#define M_ARENA_MAX (-8)
+#endif
+#ifndef M_PERTURB
+#define M_PERTURB (-6)
+#endif
+
+#if !__GLIBC_PREREQ(2, 33)
+struct mallinfo2 {
+	size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks,
+		keepcost;
+};
+struct mallinfo2 mallinfo2(void);
+#endif
+
+/*
+ * None of glibc's parameters has anything to turn here, so a value that glibc
+ * would take is taken, and has no effect; its limits hold.
+ */
+HM_EXPORT int mallopt(int param, int value)
+{
+	switch (param) {
+	case M_MXFAST:
+		return value >= 0 && (size_t)value <= 80 * sizeof(size_t) / 4;
+	case M_MMAP_THRESHOLD:
+		return (size_t)value <= (size_t)4 * 1024 * 1024 * sizeof(long);
+	case M_NLBLKS:
+	case M_GRAIN:
+	case M_KEEP:
+	case M_ARENA_TEST:
+	case M_ARENA_MAX:
+	case M_TRIM_THRESHOLD:
+	case M_TOP_PAD:
+	case M_MMAP_MAX:
+	case M_CHECK_ACTION:
+	case M_PERTURB:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+HM_EXPORT struct mallinfo2 mallinfo2(void)
+{
+	struct mallinfo2 info = { 0 };
+	struct hm_stats st;
+
+	hm_stats_collect(&st);
+	info.arena = st.superslab_bytes;
+	info.ordblks = st.free_blocks;
+	info.hblks = st.large.live;
+	info.hblkhd = st.large.live_bytes;
+	info.uordblks = st.live_bytes;
+	info.fordblks = st.superslab_bytes - st.live_bytes;
+	info.keepcost = st.dirty_slabs * HM_SLAB_SIZE + st.large.cached_bytes;
+	return info;
+}
+
+static int saturate(size_t n)
+{
+	return n > INT_MAX ? INT_MAX : (int)n;
+}
+
+HM_EXPORT struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 wide = mallinfo2();
+	struct mallinfo info = { 0 };
+
+	info.arena = saturate(wide.arena);
+	info.ordblks = saturate(wide.ordblks);
+	info.hblks = saturate(wide.hblks);
+	info.hblkhd = saturate(wide.hblkhd);
+	info.uordblks = saturate(wide.uordblks);
+	info.fordblks = saturate(wide.fordblks);
+	info.keepcost = saturate(wide.keepcost);
+	return info;
+}
+
+HM_EXPORT int malloc_trim(size_t pad)
+{
+	(void)pad;
+	return hm_heap_purge() > 0;
+}
+
+static void stats_line(struct hm_text *t, const char *what, size_t n)
+{
+	hm_text_str(t, what);
+	hm_text_dec_pad(t, n, 10);
+	hm_text_char(t, '\n');
+}
+
+/* The lines that glibc writes for a process of one arena; then our own. */
+HM_EXPORT void malloc_stats(void)
+{
+	struct hm_stats st;
+	struct hm_text t;
+	char text[512];
+
+	hm_stats_collect(&st);
+	hm_text_init(&t, text, sizeof text);
+	hm_text_str(&t, "Arena 0:\n");
+	stats_line(&t, "system bytes     = ", st.superslab_bytes);
+	stats_line(&t, "in use bytes     = ", st.live_bytes);
+	hm_text_str(&t, "Total (incl. mmap):\n");
+	stats_line(&t, "system bytes     = ", st.superslab_bytes + st.large.live_bytes);
+	stats_line(&t, "in use bytes     = ", st.live_bytes + st.large.live_bytes);
+	stats_line(&t, "max mmap regions = ", st.large.most);
+	stats_line(&t, "max mmap bytes   = ", st.large.most_bytes);
+	/* glibc writes through stdio: what the program wrote there before comes before. */
+	fflush(stderr);
+	hm_os_write(2, text, t.len);
+}
+
+/* One element with up to four attributes; a NULL name ends them. */
+struct attribute {
+	const char *name;
+	const char *text;
+	size_t value; /* when there is no text */
+};
+
+static void put_element(FILE *f, const char *name, const struct attribute *a)
+{
+	char line[LINE_SIZE];
+	struct hm_text t;
+
+	hm_text_init(&t, line, sizeof line);
+	hm_text_char(&t, '<');
+	hm_text_str(&t, name);
+	for (; a->name != NULL; a++) {
+		hm_text_char(&t, ' ');
+		hm_text_str(&t, a->name);
+		hm_text_str(&t, "=\"");
+		if (a->text != NULL)
+			hm_text_str(&t, a->text);
+		else
+			hm_text_dec(&t, a->value);
+		hm_text_char(&t, '"');
+	}
+	hm_text_str(&t, "/>\n");
+	fwrite(line, 1, t.len, f);
+}
+
+static void put_text(FILE *f, const char *text)
+{
+	fwrite(text, 1, strlen(text), f);
+}
+
+static void put_total(FILE *f, const char *type, size_t count, size_t size)
+{
+	const struct attribute a[] = {
+		{ "type", type, 0 }, { "count", NULL, count }, { "size", NULL, size },
+		{ NULL, NULL, 0 },
+	};
+
+	put_element(f, "total", a);
+}
+
+static void put_size(FILE *f, const char *element, const char *type, size_t size)
+{
+	const struct attribute a[] = {
+		{ "type", type, 0 }, { "size", NULL, size }, { NULL, NULL, 0 },
+	};
+
+	put_element(f, element, a);
+}
+
+/* Free blocks by class, as glibc lists its free chunks by bin. */
+static void put_sizes(FILE *f, const struct hm_stats *st)
+{
+	put_text(f, "<sizes>\n");
+	for (unsigned i = 0; i < HM_CLASSES; i++) {
+		size_t n = st->classes[i].free, to = hm_class_usable(i);
+		const struct attribute a[] = {
+			{ "from", NULL, i == 0 ? 0 : hm_class_usable(i - 1) + 1 },
+			{ "to", NULL, to }, { "total", NULL, n * to }, { "count", NULL, n },
+			{ NULL, NULL, 0 },
+		};
+
+		if (n > 0)
+			put_element(f, "size", a);
+	}
+	put_text(f, "</sizes>\n");
+}
+
+static void put_totals(FILE *f, const struct hm_stats *st, bool with_large)
+{
+	put_total(f, "fast", 0, 0);
+	put_total(f, "rest", st->free_blocks, st->superslab_bytes - st->live_bytes);
+	if (with_large)
+		put_total(f, "mmap", st->large.live, st->large.live_bytes);
+	/* Superslabs stay mapped, so that there are never more than now. */
+	put_size(f, "system", "current", st->superslab_bytes);
+	put_size(f, "system", "max", st->superslab_bytes);
+	put_size(f, "aspace", "total", st->superslab_bytes);
+	put_size(f, "aspace", "mprotect", st->superslab_bytes);
+}
+
+HM_EXPORT int malloc_info(int options, FILE *f)
+{
+	struct hm_stats st;
+
+	if (options != 0)
+		return EINVAL;
+	hm_stats_collect(&st);
+	put_text(f, "<malloc version=\"hakmem-1\">\n<heap nr=\"0\">\n");
+	put_sizes(f, &st);
+	put_totals(f, &st, false);
+	put_text(f, "</heap>\n");
+	put_totals(f, &st, true);
+	put_text(f, "</malloc>\n");
+	return 0;
+}

@@ -1,0 +1,162 @@
+/*
+ * override_libc.c - the malloc family under its standard names.
+ *
+ * owns: the standard names, unversioned, so that they serve a caller that asks
+ * for any version of glibc's; and the look at load for the malloc behind ours.
+ * called from: programs and libraries, libc among them.
+ * In a static link one name pulls in this object, and this object all others:
+ * glibc's malloc.o then never comes in to define half of the family twice.
+ */
+#include "base/base.h"
+
+#include "heap/cache.h"
+#include "heap/heap.h"
+#include "heap/wrong_use.h"
+#include "api/api.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Names that a libc header declares only in some versions, or never. */
+void cfree(void *p);
+void free_sized(void *p, size_t n);
+void free_aligned_sized(void *p, size_t align, size_t n);
+size_t malloc_size(const void *p);
+size_t malloc_good_size(size_t n);
+
+HM_EXPORT void *malloc(size_t n)
+{
+	return hm_cache_malloc(n);
+}
+
+HM_EXPORT void free(void *p)
+{
+	hm_cache_free(p);
+}
+
+HM_EXPORT void *calloc(size_t count, size_t size)
+{
+	return hm_cache_calloc(count, size);
+}
+
+HM_EXPORT void *realloc(void *p, size_t n)
+{
+	return hm_api_realloc(p, n);
+}
+
+HM_EXPORT void *reallocarray(void *p, size_t count, size_t size)
+{
+	return hm_api_reallocarray(p, count, size);
+}
+
+HM_EXPORT void *memalign(size_t align, size_t n)
+{
+	return hm_api_memalign(align, n);
+}
+
+HM_EXPORT void *aligned_alloc(size_t align, size_t n)
+{
+	return hm_api_aligned_alloc(align, n);
+}
+
+HM_EXPORT int posix_memalign(void **out, size_t align, size_t n)
+{
+	return hm_api_posix_memalign(out, align, n);
+}
+
+HM_EXPORT void *valloc(size_t n)
+{
+	return hm_api_valloc(n);
+}
+
+HM_EXPORT void *pvalloc(size_t n)
+{
+	return hm_api_pvalloc(n);
+}
+
+HM_EXPORT size_t malloc_usable_size(void *p)
+{
+	return hm_heap_usable(p);
+}
+
+/* Old programs' free; glibc keeps it for them alone. */
+HM_EXPORT void cfree(void *p)
+{
+	hm_cache_free(p);
+}
+
+/* C23. */
+HM_EXPORT void free_sized(void *p, size_t n)
+{
+	hm_heap_free_sized(p, n, 0);
+}
+
+HM_EXPORT void free_aligned_sized(void *p, size_t align, size_t n)
+{
+	hm_heap_free_sized(p, n, align);
+}
+
+/* Other systems' names, which a program may have functions of. */
+HM_EXPORT __attribute__((weak)) size_t malloc_size(const void *p)
+{
+	return hm_heap_usable(p);
+}
+
+HM_EXPORT __attribute__((weak)) size_t malloc_good_size(size_t n)
+{
+	return hm_api_good_size(n);
+}
+
+/*
+ * glibc's second names, for callers that mean its malloc and must not get it. Weak: should
+ * glibc's own object be in a static program after all, it may have them.
+ */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 9
+#define SAME_AS(target) __attribute__((weak, visibility("default"), alias(#target), copy(target)))
+#else
+#define SAME_AS(target) __attribute__((weak, visibility("default"), alias(#target)))
+#endif
+
+void *__libc_malloc(size_t n) SAME_AS(malloc);
+void __libc_free(void *p) SAME_AS(free);
+void *__libc_calloc(size_t count, size_t size) SAME_AS(calloc);
+void *__libc_realloc(void *p, size_t n) SAME_AS(realloc);
+void *__libc_memalign(size_t align, size_t n) SAME_AS(memalign);
+void *__libc_valloc(size_t n) SAME_AS(valloc);
+void *__libc_pvalloc(size_t n) SAME_AS(pvalloc);
+void __libc_cfree(void *p) SAME_AS(cfree);
+int __posix_memalign(void **out, size_t align, size_t n) SAME_AS(posix_memalign);
+
+/* The rest of the family, in override_glibc.c. */
+extern __typeof__(mallopt) mallopt;
+extern __typeof__(malloc_trim) malloc_trim;
+extern __typeof__(malloc_stats) malloc_stats;
+static const void *const family[] __attribute__((used)) = {
+	(const void *)mallopt,
+	(const void *)malloc_trim,
+	(const void *)malloc_stats,
+};
+
+/*
+ * A static program need not have a dlsym, and has no malloc behind ours. A reference from
+ * the shared library is strong, so that the loader finds it where it is in a library of its own.
+ */
+#if !defined(__PIC__) || defined(__PIE__)
+extern __typeof__(dlsym) dlsym __attribute__((weak));
+#endif
+
+__attribute__((constructor)) static void find_next(void)
+{
+	void *(*look_up)(void *, const char *) = dlsym;
+	void *p;
+
+	if (look_up == NULL)
+		return;
+	/* A function pointer out of an object pointer, as POSIX says that dlsym is used. */
+	p = look_up(RTLD_NEXT, "free");
+	hm_next_free = __extension__(void (*)(void *)) p;
+	p = look_up(RTLD_NEXT, "malloc_usable_size");
+	hm_next_usable = __extension__(size_t(*)(void *)) p;
+}

@@ -1,0 +1,38 @@
+/*
+ * base.h - the first include of every source file.
+ *
+ * owns: nothing. Brings in config.h (every HM_ switch is always defined to a
+ * number, so that -Wundef finds a misspelt one), the freestanding types, and
+ * the few compiler words the code uses.
+ */
+#ifndef HM_BASE_BASE_H
+#define HM_BASE_BASE_H
+
+#include "config.h"
+
+/* The dialect of the whole library: mremap, secure_getenv, environ. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define hm_likely(x) __builtin_expect(!!(x), 1)
+#define hm_unlikely(x) __builtin_expect(!!(x), 0)
+
+#define hm_inline static inline __attribute__((always_inline))
+#define hm_noinline __attribute__((noinline))
+/* Off the hot pages: slow paths live in .text.unlikely. */
+#define hm_cold __attribute__((noinline, cold))
+#define hm_noreturn __attribute__((noreturn))
+/* For reads of memory that is not ours and may be a sanitizer's own. */
+#define hm_no_asan __attribute__((no_sanitize_address))
+/* Everything is hidden by -fvisibility=hidden; this is the exception. */
+#define HM_EXPORT __attribute__((visibility("default")))
+
+#define hm_container(ptr, type, member)                                                            \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+#endif

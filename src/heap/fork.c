@@ -1,0 +1,55 @@
+/*
+ * fork.c - before fork all locks are taken in their order, after it they are
+ * released in the parent and made anew in the child.
+ *
+ * owns: nothing. The number of locks is fixed, whatever the number of threads.
+ * Every lock-free change in the library is one atomic store, so the other
+ * threads may be stopped anywhere.
+ */
+#include "base/base.h"
+
+#include "heap/fork.h"
+
+#include "heap/heap.h"
+#include "os/lock.h"
+#include "pool/large.h"
+#include "pool/pool.h"
+#include "pool/waiting.h"
+#include "space/registry.h"
+
+#include <pthread.h>
+
+static void before(void)
+{
+	hm_lock_forking(true);
+	hm_heaps_fork_take();
+	hm_waiting_fork_take();
+	hm_pool_fork_take();
+	hm_large_fork_take();
+	hm_registry_fork_take();
+}
+
+static void after(bool child)
+{
+	hm_registry_fork_release(child);
+	hm_large_fork_release(child);
+	hm_pool_fork_release(child);
+	hm_waiting_fork_release(child);
+	hm_heaps_fork_release(child);
+	hm_lock_forking(false);
+}
+
+static void in_parent(void)
+{
+	after(false);
+}
+
+static void in_child(void)
+{
+	after(true);
+}
+
+void hm_fork_start(void)
+{
+	pthread_atfork(before, in_parent, in_child);
+}

@@ -1,0 +1,271 @@
+/*
+ * heap.c - the entries behind the faces: any size, any alignment, any pointer.
+ *
+ * owns: nothing; what a thread has is thread.c's, how lists are filled and
+ * emptied refill.c's and release.c's.
+ * called from: api/.
+ */
+#include "base/base.h"
+
+#include "heap/heap.h"
+
+#include "heap/cache.h"
+#include "heap/wrong_use.h"
+#include "pool/large.h"
+#include "pool/pool.h"
+
+/*
+ * One block of a class for the calling thread, or through the shared heap when
+ * it has none. The locked heap is the same code with the lock held.
+ */
+static void *alloc_class(unsigned cls, bool *zero)
+{
+	struct hm_heap *h = hm_tls_heap;
+	void *p;
+
+	if (hm_unlikely(h == &hm_empty_heap))
+		h = hm_heap_init_thread();
+	if (hm_likely(h != &hm_late_heap)) {
+		if (h->sll[cls].head.p == NULL)
+			return hm_refill_block(h, cls, zero);
+		*zero = false;
+		return hm_cache_pop(&h->sll[cls], cls, hm_class_is_tiny(cls));
+	}
+	h = hm_late_take();
+	p = hm_refill_block(h, cls, zero);
+	hm_late_release();
+	return p;
+}
+
+static void *alloc_zero(size_t n, bool *zero)
+{
+	if (n > (size_t)HM_MEDIUM_REQUEST_MAX)
+		return hm_large_alloc(n, HM_ALIGN, zero);
+	return alloc_class(hm_class_of(n), zero);
+}
+
+void *hm_heap_malloc(size_t n)
+{
+	bool zero;
+
+	return alloc_zero(n, &zero);
+}
+
+void *hm_heap_calloc(size_t n)
+{
+	bool zero;
+	void *p = alloc_zero(n, &zero);
+
+	if (p != NULL && !zero)
+		memset(p, 0, n);
+	return p;
+}
+
+void *hm_heap_memalign(size_t align, size_t n)
+{
+	unsigned cls;
+	bool zero;
+
+	if (align <= HM_ALIGN)
+		return hm_heap_malloc(n);
+	cls = hm_class_of_aligned(n, align);
+	if (cls == HM_CLASSES)
+		return hm_large_alloc(n == 0 ? 1 : n, align, &zero);
+	return alloc_class(cls, &zero);
+}
+
+/*
+ * Frees a block of slab s for a thread that has no heap of its own any more:
+ * straight to the slab's remote head.
+ */
+static void free_late(struct hm_slab *s, struct hm_base b)
+{
+	hm_remote_give(NULL, s, b, b, 1);
+}
+
+/* The span in use that p, an address in a superslab, lies in; NULL when its slab is free. */
+static struct hm_slab *find_span(const void *p)
+{
+	struct hm_slab *s = hm_slab_at(p);
+	uint32_t free_mask = hm_load_relaxed(&hm_superslab_of(s)->free_mask);
+
+	return free_mask >> hm_slab_number(s) & 1 ? NULL : hm_slab_head(s);
+}
+
+static void free_in_superslab(void *p)
+{
+	struct hm_heap *h = hm_tls_heap;
+	struct hm_slab *s = find_span(p);
+	struct hm_user u = { p };
+	bool tiny = s != NULL && hm_class_is_tiny(s->cls);
+
+	if (hm_unlikely(s == NULL || !hm_cache_is_live(s, u, tiny))) {
+		hm_wrong_use_free(p, "free");
+		return;
+	}
+	if (hm_unlikely(h == &hm_empty_heap))
+		h = hm_heap_init_thread();
+	if (hm_unlikely(h == &hm_late_heap)) {
+		free_late(s, hm_cache_take_back(s, u, tiny));
+		return;
+	}
+	h->hint = hm_superslab_base(p);
+	h->hint_table = (char *)hm_superslab_of(hm_slab_at(p));
+	if (hm_load_relaxed(&s->owner) == h)
+		hm_cache_push(h, s, u, tiny);
+	else
+		hm_remote_free(h, s, hm_cache_take_back(s, u, tiny));
+}
+
+void hm_free_slow(void *p)
+{
+	struct hm_large *l;
+
+	switch (hm_registry_get(p)) {
+	case HM_REG_SUPERSLAB:
+		free_in_superslab(p);
+		return;
+	case HM_REG_LARGE:
+	case HM_REG_LARGE_SHIFTED:
+		l = hm_large_find(p);
+		if (l == NULL || !hm_large_free(l))
+			hm_wrong_use_free(p, "free");
+		return;
+	case HM_REG_NONE:
+		if (p != NULL)
+			hm_wrong_use_free(p, "free");
+		return;
+	}
+}
+
+void hm_heap_free(void *p)
+{
+	hm_cache_free(p);
+}
+
+/* The slab of a pointer that is a live block of a superslab, or NULL. */
+static struct hm_slab *slab_of(const void *p)
+{
+	struct hm_slab *s;
+
+	if (hm_registry_get(p) != HM_REG_SUPERSLAB)
+		return NULL;
+	s = find_span(p);
+	return s != NULL && hm_slab_is_block(s, p) ? s : NULL;
+}
+
+size_t hm_heap_usable(const void *p)
+{
+	struct hm_slab *s = slab_of(p);
+	struct hm_large *l;
+
+	if (s != NULL)
+		return hm_class_usable(s->cls);
+	l = p == NULL ? NULL : hm_large_find(p);
+	return l == NULL ? 0 : l->user_size;
+}
+
+size_t hm_heap_good_size(size_t n)
+{
+	if (n > (size_t)HM_MEDIUM_REQUEST_MAX)
+		return n;
+	return hm_class_usable(hm_class_of(n));
+}
+
+void *hm_heap_expand(void *p, size_t n)
+{
+	struct hm_large *l = hm_large_find(p);
+
+	if (l != NULL)
+		return hm_large_resize(l, n, false);
+	return n <= hm_heap_usable(p) ? p : NULL;
+}
+
+/* A block of glibc's heap moves over to ours; anything else ends the process. */
+static void *realloc_foreign(void *p, size_t n)
+{
+	size_t old = hm_wrong_use_realloc(p);
+	void *q = hm_heap_malloc(n);
+
+	if (q == NULL)
+		return NULL;
+	memcpy(q, p, old < n ? old : n);
+	hm_wrong_use_free(p, "realloc");
+	return q;
+}
+
+static void *realloc_copy(void *p, size_t old, size_t n)
+{
+	void *q = hm_heap_malloc(n);
+
+	if (q == NULL)
+		return NULL;
+	memcpy(q, p, old < n ? old : n);
+	hm_cache_free(p);
+	return q;
+}
+
+void *hm_heap_realloc(void *p, size_t n)
+{
+	struct hm_slab *s = slab_of(p);
+	struct hm_large *l;
+	size_t usable;
+
+	if (s != NULL) {
+		usable = hm_class_usable(s->cls);
+		/* It stays while it fits and fills at least half; a copy costs more than the rest. */
+		if (n <= usable && (n > usable / 2 || usable <= 4 * HM_ALIGN))
+			return p;
+		return realloc_copy(p, usable, n);
+	}
+	l = hm_large_find(p);
+	if (l == NULL)
+		return realloc_foreign(p, n);
+	if (n > (size_t)HM_MEDIUM_REQUEST_MAX) {
+		void *q = hm_large_resize(l, n, true);
+
+		return q != NULL ? q : realloc_copy(p, l->user_size, n);
+	}
+	return realloc_copy(p, l->user_size, n);
+}
+
+void hm_heap_free_sized(void *p, size_t n, size_t align)
+{
+	size_t usable;
+
+	if (p == NULL)
+		return;
+	usable = hm_heap_usable(p);
+	if (hm_unlikely(usable != 0 && n > usable))
+		hm_wrong_use_size(p, n, align);
+	hm_cache_free(p);
+}
+
+size_t hm_heap_purge(void)
+{
+	struct hm_heap *h = hm_tls_heap;
+
+	if (h != &hm_empty_heap && h != &hm_late_heap)
+		hm_release_caches(h);
+	return hm_pool_purge_all() + hm_large_purge();
+}
+
+void hm_cache_poison(struct hm_base b, unsigned cls)
+{
+	size_t n = hm_class_usable(cls);
+
+	memset(hm_to_user(b, hm_class_is_tiny(cls)).p, HM_POISON, n < HM_POISON_MAX ? n : HM_POISON_MAX);
+}
+
+void hm_cache_check_poison(struct hm_base b, unsigned cls)
+{
+	const unsigned char *u = hm_to_user(b, hm_class_is_tiny(cls)).p;
+	size_t n = hm_class_usable(cls);
+
+	/* The link lies in the first word. */
+	for (size_t i = sizeof(void *); i < n && i < HM_POISON_MAX; i++)
+		if (u[i] != HM_POISON)
+			hm_wrong_use_written(u, i, cls);
+	if (hm_canary_get(b, hm_classes[cls].stride) != HM_CANARY_FREE)
+		hm_wrong_use_written(u, n, cls);
+}

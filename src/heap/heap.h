@@ -1,0 +1,134 @@
+/*
+ * heap.h - the thread heap: TLS SLLs, bins, remote batches; and the allocator's
+ * entries that the faces in api/ call.
+ *
+ * owns: struct hm_heap, one a thread, type-stable (never unmapped, recycled by
+ * later threads); reached by one initial-exec TLS pointer, which starts at a
+ * static empty heap on which every fast path misses.
+ */
+#ifndef HM_HEAP_HEAP_H
+#define HM_HEAP_HEAP_H
+
+#include "base/atomic.h"
+#include "base/base.h"
+#include "base/list.h"
+#include "slab/slab.h"
+
+/* TLS SLL of a class: what malloc pops and free pushes. Budget counts frees, not length. */
+struct hm_sll {
+	struct hm_base head;
+	int32_t budget;
+};
+
+/* The rest of a class, off the fast paths. */
+struct hm_bin {
+	struct hm_base back;    /* the second list: older frees, spilled first */
+	struct hm_base mark;    /* the front's first block when the budget was last spent */
+	uint8_t rearmed;        /* times in a row that it was still the first */
+	char *bump;             /* fresh memory: user address of the next block */
+	uint32_t bump_left;     /* blocks in it; counted as used in their slab */
+	bool bump_zero;         /* it is known to be zero */
+	bool recycled;          /* some bound slab may have free blocks */
+	uint16_t nr_partial;
+	struct hm_slab *bound;  /* where refills come from; NULL: none */
+	struct hm_list partial; /* other slabs bound to this heap, each with a free block */
+};
+
+/* Blocks of one slab on their way home: one atomic operation a batch (after BatchIt, ISMM 2024). */
+struct hm_batch {
+	struct hm_slab *slab;
+	struct hm_base first, last;
+	uint32_t count;
+};
+
+#define HM_BATCHES 16
+
+/*
+ * The hint box: the superslab freed into last. An address lies in it when
+ * p ^ hint < 2 MiB; `table` is then its slab table, else never looked at
+ * wrongly: HM_HINT_NONE matches no user address, and its table is all zero.
+ * A superslab stays one for the life of the process, so no hint is ever stale.
+ */
+#define HM_HINT_NONE ((uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1))
+extern char hm_no_table[HM_TABLE_SIZE];
+
+struct hm_heap {
+	struct hm_sll sll[HM_CLASSES]; /* first: its offset 0 saves malloc an instruction */
+	uintptr_t hint;
+	char *hint_table;
+	uint8_t lookup[HM_TINY_LOOKUP]; /* twice the class, by 16-byte steps */
+
+	struct hm_bin bins[HM_CLASSES];
+	struct hm_batch batches[HM_BATCHES];
+	struct hm_list node; /* of all heaps */
+	bool in_use;         /* a thread has it; under the heaps' lock */
+	uint8_t destructor_rounds;
+	/* Statistics; the owner counts, others may read. */
+	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
+};
+
+/* The static heap of a thread that has none yet, and of one that has none any more. */
+extern struct hm_heap hm_empty_heap, hm_late_heap;
+
+extern __thread struct hm_heap *hm_tls_heap __attribute__((tls_model("initial-exec")));
+
+/* ---- Entries of the faces. None sets errno; NULL is out of memory (or too large). ---- */
+
+/* n bytes, 16-byte aligned; n may be 0. */
+void *hm_heap_malloc(size_t n);
+/* The same, zeroed. */
+void *hm_heap_calloc(size_t n);
+/* align: power of two. n + align may not overflow PTRDIFF_MAX (the caller checked). */
+void *hm_heap_memalign(size_t align, size_t n);
+/* p not NULL, n > 0: keeps contents and, if p was allocated so, no particular alignment. */
+void *hm_heap_realloc(void *p, size_t n);
+/* Usable size grows to at least n where it stands: p, else NULL. */
+void *hm_heap_expand(void *p, size_t n);
+/* NULL is ignored. Keeps errno. */
+void hm_heap_free(void *p);
+/* Bytes the holder of p may use; 0 for NULL and for what is not ours. */
+size_t hm_heap_usable(const void *p);
+/* What hm_heap_usable(hm_heap_malloc(n)) would be; n itself when out of range. */
+size_t hm_heap_good_size(size_t n);
+/*
+ * free with the size that was asked for (align 0: none): a size that the block
+ * cannot have is reported as wrong use.
+ */
+void hm_heap_free_sized(void *p, size_t n, size_t align);
+
+/* Gives all that can be given back to the OS: own caches, pool, large cache. Bytes. */
+size_t hm_heap_purge(void);
+
+/* ---- Between the parts of the heap. ---- */
+
+struct hm_heap *hm_heap_init_thread(void); /* heap.c/thread.c: a heap for this thread */
+void hm_heap_reset(struct hm_heap *h);      /* empty lists, full budgets */
+bool hm_heap_valid(struct hm_heap *h);      /* recounts all bound slabs; owner only */
+
+/* refill.c: the SLL is empty: a block from the second list, fresh memory or a slab. */
+void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero);
+
+/* release.c */
+void hm_release_spill(struct hm_heap *h, unsigned cls);
+void hm_release_block(struct hm_heap *h, struct hm_slab *s, struct hm_base b);
+void hm_release_all(struct hm_heap *h); /* exit: SLLs, fresh memory, batches, slabs */
+void hm_release_caches(struct hm_heap *h); /* purge: SLLs and batches go home */
+void hm_release_bind(struct hm_heap *h, struct hm_slab *s); /* into the partial list */
+void hm_release_set_owner(struct hm_heap *h, struct hm_slab *s); /* affinity, if it changes */
+
+/* remote_free.c */
+void hm_remote_free(struct hm_heap *h, struct hm_slab *s, struct hm_base b);
+void hm_remote_flush(struct hm_heap *h);
+void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
+		    struct hm_base last, uint32_t n);
+
+/* thread.c: the locked heap of threads that have no own one. */
+struct hm_heap *hm_late_take(void);
+void hm_late_release(void);
+
+/* thread.c: the list of all heaps, for statistics and fork. */
+void hm_heaps_each(void (*f)(struct hm_heap *h, void *arg), void *arg);
+void hm_heaps_fork_take(void);
+void hm_heaps_fork_release(bool child);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * init.c - the library's constructor.
+ *
+ * owns: nothing. Everything works before it ran: the options hold their
+ * defaults, threads get heaps, only their exit is not noticed yet.
+ */
+#include "base/base.h"
+
+#include "heap/fork.h"
+#include "heap/thread.h"
+#include "policy/options.h"
+#include "pool/pool.h"
+
+__attribute__((constructor(101))) static void start(void)
+{
+	hm_options_read_environment();
+	hm_thread_start();
+	hm_fork_start();
+	if (hm_options.prewarm > 0)
+		hm_pool_prewarm(hm_options.prewarm);
+}

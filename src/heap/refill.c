@@ -1,0 +1,150 @@
+/*
+ * refill.c - the TLS SLL is empty: where the next blocks come from.
+ *
+ * owns: nothing; works on the calling thread's heap.
+ * Order: the second list; the free list of the bound slab, in one piece; the
+ * partial slabs; fresh memory of the bound slab; a slab that waits for
+ * adoption; a new slab. Recycled blocks come before fresh memory, and nothing
+ * freed is invisible when a new slab is taken.
+ * called from: api/alloc.c and heap.c.
+ */
+#include "base/base.h"
+
+#include "heap/heap.h"
+
+#include "base/assert.h"
+#include "heap/cache.h"
+#include "pool/large.h"
+#include "pool/pool.h"
+#include "pool/waiting.h"
+
+/* The adopt boundary's second half: the caller has claimed s; it becomes h's bound slab. */
+static void bind_bound(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
+{
+	hm_store_relaxed(&s->binder, h);
+	hm_release_set_owner(h, s);
+	bin->bound = s;
+}
+
+/* All blocks of the slab that are free go on the list, which is empty. */
+static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
+{
+	if (s->free.p == NULL && hm_remote_take(s) == 0)
+		return false;
+	hm_assert(hm_slab_valid(s));
+	h->sll[cls].head = hm_slab_detach(s);
+	return true;
+}
+
+/*
+ * The first partial slab: its blocks go on the list; all carved and now all
+ * out, it sleeps, claimable by whoever frees into it.
+ */
+static bool detach_partial(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
+{
+	struct hm_slab *s;
+
+	if (hm_list_empty(&bin->partial))
+		return false;
+	s = hm_container(bin->partial.next, struct hm_slab, node);
+	hm_list_remove(&s->node);
+	bin->nr_partial--;
+	detach(h, cls, s);
+	hm_waiting_give_up(s);
+	return true;
+}
+
+/* Fresh memory: what of the bound slab was never handed out, in one run. */
+static bool carve(struct hm_bin *bin, bool zero)
+{
+	struct hm_slab *s = bin->bound;
+	uint32_t n = s->capacity - s->carved;
+
+	if (n == 0)
+		return false;
+	bin->bump = hm_slab_block(s, s->carved).p;
+	bin->bump_left = n;
+	bin->bump_zero = zero;
+	s->carved = s->capacity;
+	hm_slab_add_used(s, (int32_t)n);
+	return true;
+}
+
+/* Fills the list or the fresh memory of a bin in which both are empty. */
+static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
+{
+	struct hm_slab *s;
+	bool zero;
+
+	hm_count_add(&h->refills, 1);
+	for (;;) {
+		s = bin->bound;
+		if (s != NULL && detach(h, cls, s))
+			return true;
+		if (detach_partial(h, cls, bin))
+			return true;
+		bin->recycled = false;
+		if (bin->bump_left > 0 || (s != NULL && carve(bin, false)))
+			return true;
+		if (s != NULL) {
+			bin->bound = NULL;
+			hm_waiting_give_up(s);
+		}
+		s = hm_waiting_take(cls);
+		if (s != NULL) {
+			hm_count_add(&h->adopted, 1);
+			bind_bound(h, bin, s);
+			continue;
+		}
+		s = hm_pool_acquire(cls, &zero);
+		if (s == NULL)
+			return false;
+		s->sll_offset = (uint16_t)offsetof(struct hm_heap, sll[cls]);
+		for (unsigned i = 1; i < hm_classes[cls].slabs; i++)
+			s[i].sll_offset = s->sll_offset;
+		bind_bound(h, bin, s);
+		return carve(bin, zero);
+	}
+}
+
+static void *bump(struct hm_bin *bin, unsigned cls, bool *zero)
+{
+	bool tiny = hm_class_is_tiny(cls);
+	struct hm_user u = { bin->bump };
+
+	bin->bump += hm_classes[cls].stride;
+	bin->bump_left--;
+	*zero = bin->bump_zero;
+	return hm_cache_hand_out(hm_to_base(u, tiny), cls, tiny, false);
+}
+
+/* refill may have to give memory back first, when the OS refuses. */
+static bool refill_or_purge(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
+{
+	if (refill(h, cls, bin))
+		return true;
+	hm_remote_flush(h);
+	hm_large_purge();
+	return refill(h, cls, bin);
+}
+
+void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero)
+{
+	struct hm_bin *bin = &h->bins[cls];
+	struct hm_sll *sll = &h->sll[cls];
+
+	for (;;) {
+		if (sll->head.p == NULL && bin->back.p != NULL) {
+			sll->head = bin->back;
+			bin->back.p = NULL;
+		}
+		if (sll->head.p != NULL) {
+			*zero = false;
+			return hm_cache_pop(sll, cls, hm_class_is_tiny(cls));
+		}
+		if (hm_likely(bin->bump_left > 0 && !bin->recycled))
+			return bump(bin, cls, zero);
+		if (!refill_or_purge(h, cls, bin))
+			return NULL;
+	}
+}

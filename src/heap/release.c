@@ -1,0 +1,222 @@
+/*
+ * release.c - blocks leave the thread's lists for their slabs, slabs leave the
+ * thread.
+ *
+ * owns: nothing; works on the calling thread's heap.
+ * Two lists a class: when the budget of frees is spent, the front becomes the
+ * back and the old back is spilled, so that what was freed last stays. malloc
+ * does not count; a malloc-free pair in a loop never spills.
+ * called from: the fast path of free (budget), thread exit, purge.
+ */
+#include "base/base.h"
+
+#include "heap/heap.h"
+
+#include "base/assert.h"
+#include "heap/cache.h"
+#include "heap/thread.h"
+#include "policy/ace.h"
+#include "pool/pool.h"
+#include "pool/waiting.h"
+
+/* No call works on more blocks than this. */
+#define SPILL_MAX 256
+/* Budgets in a row that a program may end on the same block without a closer look. */
+#define REARM_MAX 16
+
+void hm_release_set_owner(struct hm_heap *h, struct hm_slab *s)
+{
+	if (hm_load_relaxed(&s->owner) != h)
+		hm_slab_set_owner(s, h);
+}
+
+/* Out of the partial list and of this heap. */
+static void drop_partial(struct hm_bin *bin, struct hm_slab *s)
+{
+	hm_list_remove(&s->node);
+	bin->nr_partial--;
+}
+
+/* Past the mark: worth refilling from before the others. */
+static bool is_awake(const struct hm_slab *s)
+{
+	return hm_slab_used(s) + hm_classes[s->cls].wake <= s->capacity;
+}
+
+void hm_release_bind(struct hm_heap *h, struct hm_slab *s)
+{
+	struct hm_bin *bin = &h->bins[s->cls];
+
+	hm_store_relaxed(&s->binder, h);
+	hm_release_set_owner(h, s);
+	if (is_awake(s))
+		hm_list_add_head(&bin->partial, &s->node);
+	else
+		hm_list_add_tail(&bin->partial, &s->node);
+	bin->nr_partial++;
+	bin->recycled = true;
+	hm_count_add(&h->adopted, 1);
+}
+
+/* Others may use what this heap has too much of: the least useful of the partial slabs. */
+static void limit_partial(struct hm_heap *h, struct hm_bin *bin)
+{
+	struct hm_slab *s;
+
+	if (bin->nr_partial <= hm_ace_partial_max(hm_heaps_in_use()))
+		return;
+	s = hm_container(bin->partial.prev, struct hm_slab, node);
+	drop_partial(bin, s);
+	hm_count_add(&h->given_up, 1);
+	hm_waiting_give_up(s);
+}
+
+/* The slab is bound to this heap: the block goes on its free list. */
+static void release_bound(struct hm_heap *h, struct hm_slab *s, struct hm_base b)
+{
+	struct hm_bin *bin = &h->bins[s->cls];
+	bool awake = is_awake(s);
+
+	hm_slab_push(s, b, hm_class_is_tiny(s->cls));
+	bin->recycled = true;
+	if (s == bin->bound)
+		return;
+	if (hm_slab_used(s) == 0) {
+		drop_partial(bin, s);
+		hm_pool_release(s);
+	} else if (!awake && is_awake(s)) {
+		hm_list_remove(&s->node);
+		hm_list_add_head(&bin->partial, &s->node);
+	}
+}
+
+void hm_release_block(struct hm_heap *h, struct hm_slab *s, struct hm_base b)
+{
+	unsigned cls = s->cls; /* not to be read when the last block is back */
+
+	if (hm_load_relaxed(&s->binder) == h) {
+		release_bound(h, s, b);
+	} else if (hm_remote_claim_dormant(s)) {
+		/* The adopt boundary: claimed, the claim won, drained; now bound. */
+		hm_release_bind(h, s);
+		release_bound(h, s, b);
+		limit_partial(h, &h->bins[cls]);
+	} else {
+		hm_remote_free(h, s, b);
+	}
+}
+
+/* Up to max blocks of a list go home; what remains is returned. */
+static struct hm_base spill_list(struct hm_heap *h, struct hm_base b, unsigned cls, unsigned max)
+{
+	bool tiny = hm_class_is_tiny(cls);
+
+	while (b.p != NULL && max-- > 0) {
+		struct hm_base next = hm_link_get(b, tiny);
+
+		hm_release_block(h, hm_slab_head(hm_slab_at(hm_to_user(b, tiny).p)), b);
+		b = next;
+	}
+	return b;
+}
+
+/* Has the list fewer than n blocks? Walks at most n. */
+static bool is_short(struct hm_base b, unsigned cls, unsigned n)
+{
+	bool tiny = hm_class_is_tiny(cls);
+
+	for (; b.p != NULL; b = hm_link_get(b, tiny))
+		if (n-- == 0)
+			return false;
+	return true;
+}
+
+void hm_release_spill(struct hm_heap *h, unsigned cls)
+{
+	struct hm_sll *sll = &h->sll[cls];
+	struct hm_bin *bin = &h->bins[cls];
+	unsigned budget = hm_classes[cls].budget;
+
+	sll->budget = (int32_t)budget - 1;
+	/* The same block first as last time: mallocs and frees in pairs, no growth. */
+	if (sll->head.p == bin->mark.p && bin->rearmed++ < REARM_MAX)
+		return;
+	bin->rearmed = 0;
+	bin->mark = sll->head;
+	if (bin->back.p != NULL) {
+		if (is_short(sll->head, cls, budget))
+			return;
+		hm_count_add(&h->spills, 1);
+		bin->back = spill_list(h, bin->back, cls, SPILL_MAX);
+		if (bin->back.p != NULL)
+			return;
+	}
+	bin->back = sll->head;
+	sll->head.p = NULL;
+}
+
+void hm_free_spent(struct hm_heap *h, size_t offset)
+{
+	hm_release_spill(h, (unsigned)(offset / sizeof(struct hm_sll)));
+}
+
+static void spill_class(struct hm_heap *h, unsigned cls)
+{
+	struct hm_base front = h->sll[cls].head, back = h->bins[cls].back;
+
+	h->sll[cls].head.p = NULL;
+	h->bins[cls].back.p = NULL;
+	h->sll[cls].budget = hm_classes[cls].budget - 1;
+	while (front.p != NULL)
+		front = spill_list(h, front, cls, SPILL_MAX);
+	while (back.p != NULL)
+		back = spill_list(h, back, cls, SPILL_MAX);
+}
+
+/* Fresh memory that was not handed out is as if it had never been carved. */
+static void uncarve(struct hm_bin *bin)
+{
+	struct hm_slab *s = bin->bound;
+
+	if (bin->bump_left == 0)
+		return;
+	s->carved = (uint16_t)(s->carved - bin->bump_left);
+	hm_slab_add_used(s, -(int32_t)bin->bump_left);
+	bin->bump_left = 0;
+}
+
+static void give_up_class(struct hm_heap *h, unsigned cls)
+{
+	struct hm_bin *bin = &h->bins[cls];
+
+	uncarve(bin);
+	while (!hm_list_empty(&bin->partial)) {
+		struct hm_slab *s = hm_container(bin->partial.next, struct hm_slab, node);
+
+		drop_partial(bin, s);
+		hm_waiting_give_up(s);
+	}
+	if (bin->bound != NULL) {
+		struct hm_slab *s = bin->bound;
+
+		bin->bound = NULL;
+		hm_waiting_give_up(s);
+	}
+	bin->recycled = false;
+}
+
+void hm_release_caches(struct hm_heap *h)
+{
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		spill_class(h, cls);
+	hm_remote_flush(h);
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		give_up_class(h, cls);
+}
+
+void hm_release_all(struct hm_heap *h)
+{
+	hm_release_caches(h);
+	h->hint = HM_HINT_NONE;
+	h->hint_table = hm_no_table;
+}

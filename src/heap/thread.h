@@ -1,0 +1,15 @@
+/*
+ * thread.h - what the library's start and its policies need of the threads.
+ */
+#ifndef HM_HEAP_THREAD_H
+#define HM_HEAP_THREAD_H
+
+#include "heap/heap.h"
+
+/* From the constructor: exits of threads are noticed from now on. */
+void hm_thread_start(void);
+
+/* Heaps that threads have now. */
+unsigned hm_heaps_in_use(void);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * os.h - what the library asks of the operating system, with the promises of
+ * each call. The only floor that makes system calls.
+ *
+ * owns: the page size, the mapping hint.
+ * Every function keeps errno; failure is a value, never an abort. None
+ * allocates. Tests replace the calls through hm_os_hooks.
+ */
+#ifndef HM_OS_OS_H
+#define HM_OS_OS_H
+
+#include "base/base.h"
+
+/* Page size in bytes (a power of two, 4 KiB to 64 KiB); asked of the auxiliary vector once. */
+size_t hm_os_page_size(void);
+
+/*
+ * Maps `size` bytes (multiple of the page size, > 0) of zeroed private memory
+ * at an address that is a multiple of `align` (a power of two, at least a
+ * page). NULL when the kernel refuses. Tries the address below the last such
+ * mapping first, so that one system call is the rule; maps more and trims as
+ * the fall-back. Nothing is touched. Thread-safe.
+ */
+void *hm_os_map_aligned(size_t size, size_t align);
+
+/* Unmaps exactly [p, p+size), page multiples. False when the kernel refused (map count). */
+bool hm_os_unmap(void *p, size_t size);
+
+/*
+ * Gives the pages of [p, p+size) back; page multiples. True only when the
+ * kernel did it, and then they read as zero.
+ */
+bool hm_os_purge(void *p, size_t size);
+
+/* Faults in [p, p+size) for writing, keeping contents (MADV_POPULATE_WRITE, else touches). */
+void hm_os_populate(void *p, size_t size);
+
+/* Per-mapping huge page advice; failure is ignored by callers. */
+bool hm_os_advise_huge(void *p, size_t size);
+bool hm_os_advise_nohuge(void *p, size_t size);
+
+/*
+ * Resizes the mapping [p, p+old) in place; page multiples. True when done.
+ */
+bool hm_os_remap_in_place(void *p, size_t old_size, size_t new_size);
+
+/*
+ * Moves the mapping [p, p+old) to a new address that is a multiple of `align`
+ * and makes it new_size long. NULL when refused; the old mapping is then whole.
+ */
+void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align);
+
+/* Monotonic milliseconds, coarse. */
+uint64_t hm_os_now_ms(void);
+
+/* Is the calling thread the process's first? (a system call) */
+bool hm_os_is_main_thread(void);
+
+/* Writes all of [text, text+len) to file descriptor fd, best effort. */
+void hm_os_write(int fd, const char *text, size_t len);
+
+/* A read-only file, for cold diagnosis: open, read, close by plain system calls. -1 on failure. */
+int hm_os_open_read(const char *path);
+ptrdiff_t hm_os_read(int fd, void *buf, size_t len);
+void hm_os_close(int fd);
+
+/* Futex: sleep while *word == expected; wake n sleepers. May return early. */
+void hm_os_futex_wait(uint32_t *word, uint32_t expected);
+void hm_os_futex_wake(uint32_t *word, int n);
+
+/*
+ * Test hooks (each may be NULL): return true to make the call fail with ENOMEM. `call`
+ * is the name: "mmap", "munmap", "madvise", "mremap".
+ */
+extern bool (*hm_os_fail_hook)(const char *call);
+
+/* Counters of system calls made, for tests and statistics; relaxed. */
+struct hm_os_counts {
+	_Atomic uint64_t maps, unmaps, purges, remaps, mapped_bytes, unmapped_bytes;
+};
+extern struct hm_os_counts hm_os_counts;
+
+#endif

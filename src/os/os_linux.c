@@ -1,0 +1,406 @@
+/*
+ * os_linux.c - the OS contract (os.h) on Linux 4.18 and later.
+ *
+ * owns: the page size, the mapping hint, the counters of system calls.
+ * called from: every floor above.
+ * Reads, writes and futexes go through syscall(2): the libc functions of those
+ * names are cancellation points, and malloc must not be one.
+ */
+#include "base/base.h"
+#include "os/os.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Newer than the oldest headers that we build with. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+/* 32-bit systems with 64-bit time only; without a timeout the calls are the same. */
+#if !defined(SYS_futex) && defined(SYS_futex_time64)
+#define SYS_futex SYS_futex_time64
+#endif
+
+/* Low addresses are left to those who need them (brk, MAP_32BIT): no hint leads there. */
+#if UINTPTR_MAX > 0xffffffffu
+#define HINT_FLOOR ((uintptr_t)1 << 32)
+#else
+#define HINT_FLOOR ((uintptr_t)1 << 24)
+#endif
+
+#define RW (PROT_READ | PROT_WRITE)
+
+bool (*hm_os_fail_hook)(const char *call);
+struct hm_os_counts hm_os_counts;
+
+/* Base of the lowest aligned mapping so far; 0 when there is none. A guess, never trusted. */
+static _Atomic uintptr_t map_hint;
+static _Atomic size_t page_size;
+/* Targets of refused moves that had to stay; after some, blocks are no longer moved. */
+static _Atomic unsigned lost_targets;
+#define LOST_TARGETS_MAX 8
+
+/* ---- the calls themselves, errno included ---- */
+
+static bool refused(const char *call)
+{
+	if (hm_likely(hm_os_fail_hook == NULL) || !hm_os_fail_hook(call))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+static void *raw_map(uintptr_t where, size_t size, int prot, int flags)
+{
+	void *p;
+
+	if (refused("mmap"))
+		return NULL;
+	p = mmap((void *)where, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	hm_add_relaxed(&hm_os_counts.maps, 1);
+	if (p == MAP_FAILED)
+		return NULL;
+	hm_add_relaxed(&hm_os_counts.mapped_bytes, size);
+	return p;
+}
+
+static bool raw_unmap(uintptr_t where, size_t size)
+{
+	if (refused("munmap"))
+		return false;
+	hm_add_relaxed(&hm_os_counts.unmaps, 1);
+	if (munmap((void *)where, size) != 0)
+		return false;
+	hm_add_relaxed(&hm_os_counts.unmapped_bytes, size);
+	return true;
+}
+
+static bool raw_advise(void *p, size_t size, int advice)
+{
+	return !refused("madvise") && madvise(p, size, advice) == 0;
+}
+
+static void count_resize(size_t old_size, size_t new_size)
+{
+	if (new_size > old_size)
+		hm_add_relaxed(&hm_os_counts.mapped_bytes, new_size - old_size);
+	else
+		hm_add_relaxed(&hm_os_counts.unmapped_bytes, old_size - new_size);
+}
+
+/* ---- mapping ---- */
+
+size_t hm_os_page_size(void)
+{
+	size_t size = hm_load_relaxed(&page_size);
+	int saved = errno;
+
+	if (hm_likely(size != 0))
+		return size;
+	size = (size_t)getauxval(AT_PAGESZ);
+	if (!hm_is_pow2(size))
+		size = 4096;
+	errno = saved;
+	hm_store_relaxed(&page_size, size);
+	return size;
+}
+
+/*
+ * Reserves the place below the last mapping, for this caller alone: two
+ * threads do not try the same. Before the first, the place below this thread's
+ * static TLS, which the loader has put among its own mappings. 0: no guess.
+ */
+static uintptr_t hint_take(size_t size, size_t align)
+{
+	uintptr_t old = hm_load_relaxed(&map_hint), from, next;
+
+	do {
+		from = old != 0 ? old : (uintptr_t)&errno;
+		if (from <= HINT_FLOOR || from - HINT_FLOOR < size)
+			return 0;
+		next = hm_align_down(from - size, align);
+		if (next < HINT_FLOOR)
+			return 0;
+	} while (!hm_cas_weak_acq_rel(&map_hint, &old, next));
+	return next;
+}
+
+/* More than needed, then the ends cut off. An end that will not go is only address space. */
+static uintptr_t map_and_trim(size_t size, size_t align, int prot)
+{
+	size_t more, head, tail;
+	uintptr_t got, start;
+
+	if (hm_add_overflows(size, align - hm_os_page_size(), &more))
+		return 0;
+	got = (uintptr_t)raw_map(0, more, prot, 0);
+	if (got == 0)
+		return 0;
+	start = hm_align_up(got, align);
+	head = start - got;
+	tail = more - head - size;
+	if (head != 0)
+		(void)raw_unmap(got, head);
+	if (tail != 0)
+		(void)raw_unmap(start + size, tail);
+	return start;
+}
+
+/*
+ * First at the hint. The kernel's own choice, when it is another, is mostly
+ * the top of a hole, so the aligned address below is tried next: no more
+ * address space than asked for, which counts under RLIMIT_AS and strict
+ * overcommit. Only then more is mapped and trimmed.
+ */
+static void *map_aligned(size_t size, size_t align, int prot)
+{
+	uintptr_t want, got;
+
+	if (align <= hm_os_page_size())
+		return raw_map(0, size, prot, 0);
+	want = hint_take(size, align);
+	for (int tries = 0; tries < 2; tries++) {
+		got = (uintptr_t)raw_map(want, size, prot, 0);
+		if (got == 0)
+			return NULL;
+		if ((got & (align - 1)) == 0) {
+			if (got != want || tries > 0)
+				hm_store_relaxed(&map_hint, got);
+			return (void *)got;
+		}
+		/* Merged with a neighbour at the map count's limit it cannot go: stop here. */
+		if (!raw_unmap(got, size))
+			return NULL;
+		want = hm_align_down(got, align);
+	}
+	got = map_and_trim(size, align, prot);
+	if (got != 0)
+		hm_store_relaxed(&map_hint, got);
+	return (void *)got;
+}
+
+void *hm_os_map_aligned(size_t size, size_t align)
+{
+	int saved = errno;
+	void *p = map_aligned(size, align, RW);
+
+	errno = saved;
+	return p;
+}
+
+bool hm_os_unmap(void *p, size_t size)
+{
+	int saved = errno;
+	uintptr_t base = (uintptr_t)p;
+	bool done = raw_unmap(base, size);
+
+	/* The lowest goes: the next comes here again, so addresses do not run down for ever. */
+	if (done && hm_load_relaxed(&map_hint) == base)
+		(void)hm_cas_acq_rel(&map_hint, &base, base + size);
+	errno = saved;
+	return done;
+}
+
+/* ---- pages ---- */
+
+bool hm_os_purge(void *p, size_t size)
+{
+	int saved = errno;
+	bool done = raw_advise(p, size, MADV_DONTNEED);
+
+	hm_add_relaxed(&hm_os_counts.purges, 1);
+	errno = saved;
+	return done;
+}
+
+void hm_os_populate(void *p, size_t size)
+{
+	int saved = errno;
+	char *end = (char *)p + size;
+
+	/*
+	 * Before Linux 5.14 the advice is unknown. Any other refusal means that memory is
+	 * short, and touching would turn it into a kill.
+	 */
+	if (!raw_advise(p, size, MADV_POPULATE_WRITE) && errno == EINVAL) {
+		for (char *at = p; at < end; at += hm_os_page_size())
+			__atomic_fetch_or(at, 0, __ATOMIC_RELAXED);
+	}
+	errno = saved;
+}
+
+bool hm_os_advise_huge(void *p, size_t size)
+{
+	int saved = errno;
+	bool done = raw_advise(p, size, MADV_HUGEPAGE);
+
+	errno = saved;
+	return done;
+}
+
+bool hm_os_advise_nohuge(void *p, size_t size)
+{
+	int saved = errno;
+	bool done = raw_advise(p, size, MADV_NOHUGEPAGE);
+
+	errno = saved;
+	return done;
+}
+
+bool hm_os_remap_in_place(void *p, size_t old_size, size_t new_size)
+{
+	int saved = errno;
+	bool done = false;
+
+	if (!refused("mremap")) {
+		hm_add_relaxed(&hm_os_counts.remaps, 1);
+		done = mremap(p, old_size, new_size, 0) != MAP_FAILED;
+	}
+	if (done)
+		count_resize(old_size, new_size);
+	errno = saved;
+	return done;
+}
+
+/*
+ * A refused mremap may or may not have unmapped its target before, depending
+ * on the kernel. If the place can be had, it was; if not, what is there may by
+ * now be another's, so it stays: address space without memory, and not often.
+ */
+static void forget_target(uintptr_t target, size_t size, int error)
+{
+	uintptr_t got;
+
+	/* Forbidden (seccomp, mseal): nothing was done at all. */
+	if (error == EPERM || error == ENOSYS || error == EACCES) {
+		(void)raw_unmap(target, size);
+		return;
+	}
+	got = (uintptr_t)raw_map(target, size, PROT_NONE, MAP_FIXED_NOREPLACE);
+	if (got == 0) {
+		hm_add_relaxed(&lost_targets, 1);
+		return;
+	}
+	hm_add_relaxed(&hm_os_counts.unmapped_bytes, size);
+	(void)raw_unmap(got, size);
+}
+
+/*
+ * The target is reserved first (PROT_NONE: not charged), so that MREMAP_FIXED
+ * replaces nothing but that. A block that shrinks moves whole and is cut
+ * afterwards, since the kernel cuts before it can fail.
+ */
+void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align)
+{
+	int saved = errno;
+	size_t size = new_size > old_size ? new_size : old_size;
+	void *target = NULL;
+
+	if (hm_load_relaxed(&lost_targets) < LOST_TARGETS_MAX && !refused("mremap"))
+		target = map_aligned(size, align, PROT_NONE);
+	if (target != NULL) {
+		hm_add_relaxed(&hm_os_counts.remaps, 1);
+		if (mremap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) ==
+		    MAP_FAILED) {
+			forget_target((uintptr_t)target, size, errno);
+			target = NULL;
+		} else {
+			hm_add_relaxed(&hm_os_counts.unmapped_bytes, old_size);
+			if (size > new_size)
+				(void)raw_unmap((uintptr_t)target + new_size, size - new_size);
+		}
+	}
+	errno = saved;
+	return target;
+}
+
+/* ---- clock, threads, files ---- */
+
+uint64_t hm_os_now_ms(void)
+{
+	int saved = errno;
+	struct timespec now = { 0, 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	errno = saved;
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool hm_os_is_main_thread(void)
+{
+	return syscall(SYS_gettid) == syscall(SYS_getpid);
+}
+
+void hm_os_write(int fd, const char *text, size_t len)
+{
+	int saved = errno;
+
+	while (len > 0) {
+		long n = syscall(SYS_write, fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		text += n;
+		len -= (size_t)n;
+	}
+	errno = saved;
+}
+
+int hm_os_open_read(const char *path)
+{
+	int saved = errno;
+	long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	errno = saved;
+	return fd < 0 ? -1 : (int)fd;
+}
+
+ptrdiff_t hm_os_read(int fd, void *buf, size_t len)
+{
+	int saved = errno;
+	long n;
+
+	do
+		n = syscall(SYS_read, fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	errno = saved;
+	return n < 0 ? -1 : (ptrdiff_t)n;
+}
+
+void hm_os_close(int fd)
+{
+	int saved = errno;
+
+	(void)syscall(SYS_close, fd);
+	errno = saved;
+}
+
+void hm_os_futex_wait(uint32_t *word, uint32_t expected)
+{
+	int saved = errno;
+
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+	errno = saved;
+}
+
+void hm_os_futex_wake(uint32_t *word, int n)
+{
+	int saved = errno;
+
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
+	errno = saved;
+}

@@ -1,0 +1,26 @@
+/*
+ * ace.c - the fixed policy.
+ */
+#include "base/base.h"
+
+#include "policy/ace.h"
+
+#include "policy/options.h"
+
+unsigned hm_ace_partial_max(unsigned heaps)
+{
+	/* Alone there is nobody to give to, and a slab that waits costs atomics. */
+	return heaps <= 1 ? UINT32_MAX : 64;
+}
+
+size_t hm_ace_keep_empty(size_t in_use)
+{
+	size_t share = in_use / 8;
+
+	return share > hm_options.keep_empty ? share : hm_options.keep_empty;
+}
+
+bool hm_ace_wants_huge(size_t in_use)
+{
+	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after;
+}

@@ -1,0 +1,220 @@
+/*
+ * options.c - reading the option table from the environment.
+ *
+ * owns: hm_options.
+ * called from: the library's constructor (once); report/ and tests (listing).
+ */
+#include "base/base.h"
+#include "policy/options.h"
+
+#include "os/os.h"
+#include "os/print.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PREFIX "HAKMEM_"
+#define PREFIX_LEN (sizeof(PREFIX) - 1)
+/* As much of a stranger's text as a message repeats. */
+#define QUOTED 64
+
+struct hm_options hm_options = {
+#define HM_OPTION(name, NAME, type, dflt, min, max, text) .name = (dflt),
+#include "policy/options.def"
+#undef HM_OPTION
+};
+
+static const struct hm_option_info table[] = {
+#define HM_OPTION(name, NAME, type, dflt, min, max, text)                                          \
+	{ #name, PREFIX #NAME, (text), #type, (dflt), (min), (max) },
+#include "policy/options.def"
+#undef HM_OPTION
+};
+
+/* Where the row's value is kept. */
+static uint64_t *const values[] = {
+#define HM_OPTION(name, NAME, type, dflt, min, max, text) &hm_options.name,
+#include "policy/options.def"
+#undef HM_OPTION
+};
+
+#define ROWS (sizeof(table) / sizeof(table[0]))
+
+/* Read before all others: it decides whether they report. */
+_Static_assert(offsetof(struct hm_options, verbose) == 0, "verbose is the first row");
+
+static bool parse_bool(const char *s, uint64_t *out)
+{
+	static const char words[][2][6] = {
+		{ "0", "1" }, { "no", "yes" }, { "off", "on" }, { "false", "true" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		for (unsigned value = 0; value < 2; value++) {
+			if (strcmp(s, words[i][value]) == 0) {
+				*out = value;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* The shift that a size suffix stands for; -1 when it is none. */
+static int suffix_shift(const char *s)
+{
+	if (s[0] == '\0')
+		return 0;
+	if (s[1] != '\0')
+		return -1;
+	switch (s[0]) {
+	case 'k':
+	case 'K':
+		return 10;
+	case 'm':
+	case 'M':
+		return 20;
+	case 'g':
+	case 'G':
+		return 30;
+	default:
+		return -1;
+	}
+}
+
+static bool parse_number(const char *s, uint64_t *out)
+{
+	uint64_t v = 0;
+	int shift;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	for (; *s >= '0' && *s <= '9'; s++) {
+		if (__builtin_mul_overflow(v, (uint64_t)10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+			return false;
+	}
+	shift = suffix_shift(s);
+	if (shift < 0 || __builtin_mul_overflow(v, (uint64_t)1 << shift, &v))
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool parse_row(const struct hm_option_info *row, const char *value, uint64_t *out)
+{
+	uint64_t v;
+
+	if (!(row->type[0] == 'B' ? parse_bool(value, &v) : parse_number(value, &v)))
+		return false;
+	if (v < row->min || v > row->max)
+		return false;
+	*out = v;
+	return true;
+}
+
+bool hm_options_parse(const char *name, const char *value, uint64_t *out)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (strcmp(table[i].name, name) == 0)
+			return parse_row(&table[i], value, out);
+	}
+	return false;
+}
+
+const struct hm_option_info *hm_options_info(unsigned i)
+{
+	return i < ROWS ? &table[i] : NULL;
+}
+
+/* One line stays one line, and does to a terminal what a line does. */
+static void add_quoted(struct hm_text *t, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len && i < QUOTED; i++)
+		hm_text_char(t, s[i] >= ' ' && s[i] < 0x7f ? s[i] : '?');
+	if (len > QUOTED)
+		hm_text_str(t, "...");
+}
+
+static hm_cold void report(struct hm_text *t)
+{
+	hm_text_char(t, '\n');
+	hm_os_write(STDERR_FILENO, t->buf, t->len);
+}
+
+static hm_cold void report_bad(const struct hm_option_info *row, const char *value)
+{
+	char buf[256];
+	struct hm_text t;
+
+	hm_text_init(&t, buf, sizeof(buf));
+	hm_text_str(&t, "hakmem: ");
+	hm_text_str(&t, row->env);
+	hm_text_char(&t, '=');
+	add_quoted(&t, value, strlen(value));
+	if (row->type[0] == 'B') {
+		hm_text_str(&t, ": not one of 0, 1, no, yes, off, on, false, true");
+	} else {
+		hm_text_str(&t, ": not a number from ");
+		hm_text_dec(&t, row->min);
+		hm_text_str(&t, " to ");
+		hm_text_dec(&t, row->max);
+	}
+	hm_text_str(&t, "; ignored");
+	report(&t);
+}
+
+static bool known(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (strncmp(table[i].env, name, len) == 0 && table[i].env[len] == '\0')
+			return true;
+	}
+	return false;
+}
+
+static hm_cold void report_unknown(void)
+{
+	char buf[256];
+	struct hm_text t;
+
+	for (char **e = environ; *e != NULL; e++) {
+		size_t len = strcspn(*e, "=");
+
+		if (strncmp(*e, PREFIX, PREFIX_LEN) != 0 || known(*e, len))
+			continue;
+		hm_text_init(&t, buf, sizeof(buf));
+		hm_text_str(&t, "hakmem: ");
+		add_quoted(&t, *e, len);
+		hm_text_str(&t, ": no such option; ignored");
+		report(&t);
+	}
+}
+
+static bool any_set(void)
+{
+	if (environ == NULL)
+		return false;
+	for (char **e = environ; *e != NULL; e++) {
+		if (strncmp(*e, PREFIX, PREFIX_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+void hm_options_read_environment(void)
+{
+	/* The usual process sets none, and pays one walk instead of one for each row. */
+	if (!any_set())
+		return;
+	for (size_t i = 0; i < ROWS; i++) {
+		const char *value = secure_getenv(table[i].env);
+
+		if (value != NULL && !parse_row(&table[i], value, values[i]) &&
+		    hm_options.verbose != 0)
+			report_bad(&table[i], value);
+	}
+	if (hm_options.verbose != 0)
+		report_unknown();
+}

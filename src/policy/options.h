@@ -1,0 +1,39 @@
+/*
+ * options.h - run-time options: the table in options.def, read once from the
+ * environment, afterwards read-only.
+ *
+ * owns: hm_options. Never read on a fast path.
+ * The environment is read with secure_getenv: a setuid program ignores it.
+ */
+#ifndef HM_POLICY_OPTIONS_H
+#define HM_POLICY_OPTIONS_H
+
+#include "base/base.h"
+
+struct hm_options {
+#define HM_OPTION(name, NAME, type, dflt, min, max, text) uint64_t name;
+#include "policy/options.def"
+#undef HM_OPTION
+};
+
+/* Holds the defaults from the first instruction on (statically initialised). */
+extern struct hm_options hm_options;
+
+/*
+ * Reads HAKMEM_* from the environment, once, from the library's constructor. A
+ * bad value or an unknown HAKMEM_ name changes nothing and is reported in one
+ * line on stderr when HAKMEM_VERBOSE is on, never otherwise.
+ */
+void hm_options_read_environment(void);
+
+/* Parses `value` for option `name` into *out. False when name is unknown or value bad. */
+bool hm_options_parse(const char *name, const char *value, uint64_t *out);
+
+/* Table access for listings and tests: NULL past the last. */
+struct hm_option_info {
+	const char *name, *env, *text, *type;
+	uint64_t dflt, min, max;
+};
+const struct hm_option_info *hm_options_info(unsigned i);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * sizeclass.c - the table of size classes.
+ *
+ * owns: hm_classes. All figures are computed by the compiler from the stride:
+ * capacity from the stride that is carved, bookkeeping included, so that the
+ * last block of every slab ends inside it (lessons.md, L6).
+ */
+#include "base/base.h"
+
+#include "policy/sizeclass.h"
+
+/* Bytes that the frees between two slow paths may leave in one list, and bounds. */
+#define TINY_CACHE ((size_t)32 << 10)
+#define MEDIUM_CACHE ((size_t)256 << 10)
+#define BUDGET_MAX 128
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#define MAGIC(stride) (UINT64_MAX / (uint64_t)(stride) + 1)
+#define LOW_BIT(stride) ((size_t)(stride) & (~(size_t)(stride) + 1))
+
+/* Where block 0's user pointer is in a slab (layout.h): past its header byte, and aligned. */
+#define TINY_FIRST(stride) (HM_HEADERLESS ? 0 : LOW_BIT(stride))
+#define TINY_BLOCKS(stride) ((HM_SLAB_SIZE - TINY_FIRST(stride) + HM_HEADER_BYTES) / (stride))
+
+#define ROW(stride_, slabs_, blocks_, cache_)                                                      \
+	{                                                                                          \
+		.magic = MAGIC(stride_), .stride = (stride_), .capacity = (uint16_t)(blocks_),     \
+		.budget = (uint16_t)MAX((size_t)1, MIN((cache_) / (stride_), BUDGET_MAX)),         \
+		.wake = (uint16_t)MAX((size_t)1, (blocks_) / 8), .slabs = (slabs_),                \
+	}
+#define TINY(stride) ROW((size_t)(stride), 1, TINY_BLOCKS((size_t)(stride)), TINY_CACHE)
+#define TINY4(base, step)                                                                          \
+	TINY((base) + (step)), TINY((base) + 2 * (step)), TINY((base) + 3 * (step)),               \
+		TINY((base) + 4 * (step))
+
+/* Several blocks to a span: the fewest slabs that hold the wanted number. */
+#define COLOUR 64
+#define MANY_STRIDE(kib) (((size_t)(kib) << 10) + COLOUR)
+#define MANY_SLABS(kib, want) ((MANY_STRIDE(kib) * (want) + HM_SLAB_SIZE - 1) / HM_SLAB_SIZE)
+#define MANY_BLOCKS(kib, want) (MANY_SLABS(kib, want) * HM_SLAB_SIZE / MANY_STRIDE(kib))
+#define MANY(kib, want)                                                                            \
+	ROW(MANY_STRIDE(kib), MANY_SLABS(kib, want), MANY_BLOCKS(kib, want), MEDIUM_CACHE)
+
+#define ONE(kib) ROW((size_t)(kib) << 10, (kib) / 64, 1, MEDIUM_CACHE)
+
+const struct hm_class hm_classes[HM_CLASSES] = {
+	TINY4(0, 16),      TINY4(64, 16),    TINY4(128, 32),  TINY4(256, 64),
+	TINY4(512, 128),   TINY4(1024, 256), TINY4(2048, 512), TINY4(4096, 1024),
+
+	MANY(10, 8),       MANY(12, 8),      MANY(14, 8),     MANY(16, 8),
+	MANY(20, 8),       MANY(24, 8),      MANY(28, 8),     MANY(32, 8),
+	MANY(40, 4),       MANY(48, 4),      MANY(56, 4),     MANY(64, 4),
+	MANY(80, 4),       MANY(96, 4),      MANY(112, 4),    MANY(128, 4),
+
+	ONE(192),          ONE(256),         ONE(320),        ONE(384),
+	ONE(448),          ONE(512),         ONE(640),        ONE(768),
+	ONE(896),          ONE(1024),        ONE(1280),       ONE(1536),
+	ONE(1792),         ONE(1984),
+
+	ONE(64),           ONE(128),
+};
+
+_Static_assert(HM_SLAB_SIZE / 16 <= 4096, "a count of blocks fits the remote word");
+
+void hm_classes_fill_lookup(uint8_t lookup[HM_TINY_LOOKUP])
+{
+	for (unsigned i = 0; i < HM_TINY_LOOKUP; i++)
+		lookup[i] = (uint8_t)(2 * hm_class_of_tiny_total((size_t)i * HM_ALIGN));
+}
+
+/* First class whose blocks hold n, among [lo, hi]; strides rise with the class. */
+static unsigned find_class(size_t n, unsigned lo, unsigned hi)
+{
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (hm_class_usable(mid) < n)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+#define LAST_MEDIUM (HM_TINY_CLASSES + HM_MEDIUM_CLASSES - 1)
+
+unsigned hm_class_of(size_t n)
+{
+	if (n <= (size_t)HM_TINY_REQUEST_MAX)
+		return hm_class_of_tiny_total(n + HM_HEADER_BYTES + HM_CANARY_BYTES);
+	hm_check(n <= (size_t)HM_MEDIUM_REQUEST_MAX);
+	return find_class(n, HM_TINY_CLASSES, LAST_MEDIUM);
+}
+
+/* One block to a span: the block starts where its slab does. */
+#define FIRST_ONE (HM_TINY_CLASSES + 16)
+
+unsigned hm_class_of_aligned(size_t n, size_t align)
+{
+	if (n <= (size_t)HM_TINY_REQUEST_MAX) {
+		for (unsigned cls = hm_class_of(n); cls < HM_TINY_CLASSES; cls++)
+			if (LOW_BIT(hm_classes[cls].stride) >= align)
+				return cls;
+	}
+	if (align > HM_SLAB_SIZE || n > (size_t)HM_MEDIUM_REQUEST_MAX)
+		return HM_CLASSES;
+	for (unsigned cls = LAST_MEDIUM + 1; cls < HM_CLASSES; cls++)
+		if (hm_class_usable(cls) >= n)
+			return cls;
+	return find_class(n, FIRST_ONE, LAST_MEDIUM);
+}

@@ -1,0 +1,92 @@
+/*
+ * sizeclass.h - the size classes: one table, and size to class.
+ *
+ * owns: hm_classes (read-only).
+ * Tiny classes 0..31 step by 16 bytes to 128, then four to a doubling up to
+ * 8 KiB. Medium classes 32..61 step four to a doubling from 10 KiB to 128 KiB,
+ * several blocks to a span, each stride 64 bytes longer than its nominal size
+ * so that equal blocks do not share a cache set; above that one block to a
+ * span of whole slabs, up to 1984 KiB. What is larger has no class. The last
+ * two classes, one block to one or two slabs, serve aligned requests only.
+ */
+#ifndef HM_POLICY_SIZECLASS_H
+#define HM_POLICY_SIZECLASS_H
+
+#include "base/assert.h"
+#include "base/base.h"
+#include "base/bits.h"
+#include "base/geometry.h"
+
+/*
+ * What a block loses to bookkeeping: in header mode one byte before the user
+ * pointer of a tiny block; in full-guard builds a canary word at its end.
+ */
+enum {
+	HM_HEADER_BYTES = HM_HEADERLESS ? 0 : 1,
+	HM_CANARY_BYTES = HM_GUARDS == 2 ? 8 : 0,
+};
+
+struct hm_class {
+	uint64_t magic;    /* ceil(2^64 / stride): n is a multiple iff n * magic < magic */
+	uint32_t stride;   /* bytes from one block to the next */
+	uint16_t capacity; /* blocks in a span that does not contain the header */
+	uint16_t budget;   /* frees between two looks at the TLS SLL */
+	uint16_t wake;     /* this many free blocks make a slab worth waking */
+	uint8_t slabs;     /* slabs to a span */
+};
+
+extern const struct hm_class hm_classes[HM_CLASSES];
+
+/* Class of a request by 16-byte steps, for n <= HM_TINY_REQUEST_MAX: the index
+ * is (n + HM_TINY_PAD) >> 4. Each heap keeps a copy, scaled by two (cache.h). */
+enum {
+	HM_TINY_LOOKUP = (int)(HM_TINY_MAX / HM_ALIGN) + 1,
+	HM_TINY_PAD = HM_ALIGN - 1 + HM_HEADER_BYTES + HM_CANARY_BYTES,
+	HM_TINY_REQUEST_MAX = (int)HM_TINY_MAX - HM_HEADER_BYTES - HM_CANARY_BYTES,
+	HM_MEDIUM_REQUEST_MAX = (int)HM_MEDIUM_MAX - HM_CANARY_BYTES,
+};
+
+/* Fills a heap's lookup table: entry i is twice the class of i * 16 bytes. */
+void hm_classes_fill_lookup(uint8_t lookup[HM_TINY_LOOKUP]);
+
+hm_inline bool hm_class_is_tiny(unsigned cls)
+{
+	return cls < HM_TINY_CLASSES;
+}
+
+/* The most a user may store in a block of the class. */
+hm_inline size_t hm_class_usable(unsigned cls)
+{
+	size_t lost = HM_CANARY_BYTES + (hm_class_is_tiny(cls) ? HM_HEADER_BYTES : 0);
+
+	return hm_classes[cls].stride - lost;
+}
+
+/* Class of a tiny total of n bytes (1..8192), bookkeeping included. */
+hm_inline unsigned hm_class_of_tiny_total(size_t n)
+{
+	unsigned step;
+
+	if (n <= 128)
+		return (unsigned)((n + 15) / 16 - (n > 0));
+	step = hm_log2(n - 1);
+	return 8 + (step - 7) * 4 + (unsigned)(((n - 1) >> (step - 2)) & 3);
+}
+
+/* Class of a request of n bytes, n <= HM_MEDIUM_REQUEST_MAX. Slow paths only. */
+unsigned hm_class_of(size_t n);
+
+/*
+ * The smallest class whose blocks hold n bytes at multiples of align, a power
+ * of two; HM_CLASSES when there is none (a large block serves it).
+ */
+unsigned hm_class_of_aligned(size_t n, size_t align);
+
+/* One past the end is refused: a class number from outside passes here (lessons.md, L8). */
+hm_inline unsigned hm_class_checked(unsigned cls)
+{
+	hm_check(cls < HM_CLASSES);
+	return cls;
+}
+
+#endif

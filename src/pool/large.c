@@ -1,0 +1,437 @@
+/*
+ * large.c - blocks that no class holds: mapping, finding, resizing, freeing.
+ *
+ * owns: the lock, the list and the counters of live large blocks.
+ * called from: heap/.
+ * System calls are made without the lock. A header is read only with the lock
+ * held and after the registry has said, under it, that there is one: so a
+ * stale or made-up pointer never faults, whatever other threads free.
+ */
+#include "base/base.h"
+#include "pool/large.h"
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "base/geometry.h"
+#include "os/lock.h"
+#include "os/os.h"
+#include "policy/options.h"
+#include "policy/sizeclass.h"
+#include "pool/large_cache.h"
+#include "slab/layout.h"
+#include "space/registry.h"
+
+/* User pointers start at one of 16 cache lines, in turn. */
+#define COLOUR_SIZE ((size_t)64)
+#define COLOURS 16
+
+_Static_assert(sizeof(struct hm_large) <= COLOUR_SIZE, "the header ends before the first colour");
+
+static struct {
+	struct hm_lock lock;
+	struct hm_list list;
+	size_t nr, bytes, most, most_bytes;
+	uint64_t allocated, freed;
+} live = {
+	.lock = HM_LOCK_INIT(HM_RANK_LARGE),
+	.list = { &live.list, &live.list },
+};
+
+/* What a request needs: where its user pointer stands in the mapping, and the mapping's size. */
+struct shape {
+	size_t offset, size, align;
+};
+
+static char *user_of(const struct hm_large *l)
+{
+	return (char *)(uintptr_t)l + l->user_offset;
+}
+
+static bool is_shifted(size_t user_offset)
+{
+	return user_offset == HM_SUPERSLAB_SIZE;
+}
+
+static uint64_t live_magic(const struct hm_large *l)
+{
+	return HM_LARGE_MAGIC ^ (uintptr_t)l;
+}
+
+/* Bytes to map for n bytes at the offset. False when that is no size. */
+static bool mapping_size(size_t offset, size_t n, size_t *size)
+{
+	size_t rounding = hm_os_page_size() - 1;
+
+	if (hm_add_overflows(n, offset + HM_CANARY_BYTES + rounding, size))
+		return false;
+	*size = hm_align_down(*size, rounding + 1);
+	return *size <= PTRDIFF_MAX;
+}
+
+static bool choose_shape(size_t n, size_t align, struct shape *s)
+{
+	static _Atomic uint32_t turn;
+	size_t colour;
+
+	s->align = align;
+	if (align >= HM_SUPERSLAB_SIZE) {
+		s->offset = HM_SUPERSLAB_SIZE;
+	} else if (align > COLOUR_SIZE) {
+		s->offset = align;
+	} else {
+		colour = hm_add_relaxed(&turn, 1) % COLOURS;
+		s->offset = COLOUR_SIZE * (1 + colour);
+	}
+	return mapping_size(s->offset, n, &s->size);
+}
+
+/* The address whose unit has the block's entry in the registry. */
+static void *registered_at(struct hm_large *l, bool shifted)
+{
+	return (char *)l + (shifted ? HM_SUPERSLAB_SIZE : 0);
+}
+
+static bool enter(struct hm_large *l, bool shifted)
+{
+	return hm_registry_set(registered_at(l, shifted),
+			       shifted ? HM_REG_LARGE_SHIFTED : HM_REG_LARGE);
+}
+
+static void leave(struct hm_large *l)
+{
+	hm_registry_set(registered_at(l, is_shifted(l->user_offset)), HM_REG_NONE);
+}
+
+/* Full guards: the eight bytes after the user's. Any address, hence the copy. */
+static uint64_t canary_value(const struct hm_large *l)
+{
+	return HM_CANARY_LIVE ^ (uintptr_t)user_of(l);
+}
+
+static void canary_set(struct hm_large *l)
+{
+	uint64_t v = canary_value(l);
+
+	if (HM_CANARY_BYTES > 0)
+		memcpy(user_of(l) + l->user_size, &v, sizeof v);
+}
+
+static void canary_check(const struct hm_large *l)
+{
+	uint64_t v;
+
+	if (HM_CANARY_BYTES == 0 || hm_options.guards < 2)
+		return;
+	memcpy(&v, user_of(l) + l->user_size, sizeof v);
+	if (hm_unlikely(v != canary_value(l)))
+		hm_die("free(): a large block was written past its end", "pointer",
+		       (uintptr_t)user_of(l), "size", l->user_size, NULL, 0);
+}
+
+/* Under the lock: a block of `size` mapped bytes at l is somebody's from here on. */
+static void admit(struct hm_large *l, size_t size, size_t offset)
+{
+	l->map_size = size;
+	l->user_offset = offset;
+	l->user_size = size - offset - HM_CANARY_BYTES;
+	l->magic = live_magic(l);
+	canary_set(l);
+	hm_list_add_head(&live.list, &l->node);
+	live.nr++;
+	live.bytes += size;
+	if (live.nr > live.most)
+		live.most = live.nr;
+	if (live.bytes > live.most_bytes)
+		live.most_bytes = live.bytes;
+}
+
+/* Under the lock: the contrary. The registry still has it. */
+static void withdraw(struct hm_large *l)
+{
+	l->magic = 0;
+	hm_list_remove(&l->node);
+	live.nr--;
+	live.bytes -= l->map_size;
+}
+
+/* Unmaps what left the cache. Not under the lock. Returns the bytes that went back to the OS. */
+static size_t unmap_all(struct hm_list *leaving)
+{
+	size_t page = hm_os_page_size();
+	size_t bytes = 0;
+
+	while (!hm_list_empty(leaving)) {
+		struct hm_large *l = hm_container(leaving->next, struct hm_large, node);
+		size_t size = l->map_size;
+
+		hm_list_remove(&l->node);
+		if (hm_os_unmap(l, size)) {
+			bytes += size;
+			continue;
+		}
+		if (size > page && hm_os_purge((char *)l + page, size - page))
+			bytes += size - page;
+		hm_lock_take(&live.lock);
+		hm_large_cache_park(l);
+		hm_lock_release(&live.lock);
+	}
+	return bytes;
+}
+
+size_t hm_large_purge(void)
+{
+	struct hm_list leaving;
+
+	hm_list_init(&leaving);
+	hm_lock_take(&live.lock);
+	hm_large_cache_empty(&leaving);
+	hm_lock_release(&live.lock);
+	return unmap_all(&leaving);
+}
+
+/* A mapping at a unit's base, or one unit before a multiple of the alignment. */
+static struct hm_large *map_shape(const struct shape *s)
+{
+	size_t surplus;
+	char *p;
+
+	if (!is_shifted(s->offset))
+		return hm_os_map_aligned(s->size, HM_SUPERSLAB_SIZE);
+	surplus = s->align - HM_SUPERSLAB_SIZE;
+	p = hm_os_map_aligned(s->size + surplus, s->align);
+	if (p == NULL || surplus == 0)
+		return (struct hm_large *)(void *)p;
+	if (!hm_os_unmap(p, surplus)) {
+		(void)hm_os_unmap(p, s->size + surplus);
+		return NULL;
+	}
+	return (struct hm_large *)(void *)(p + surplus);
+}
+
+static struct hm_large *map_block(const struct shape *s)
+{
+	struct hm_large *l = map_shape(s);
+
+	if (l != NULL && !enter(l, is_shifted(s->offset))) {
+		(void)hm_os_unmap(l, s->size);
+		return NULL;
+	}
+	return l;
+}
+
+/* From the cache, or NULL. Any cached block begins at its base, so that any offset will do. */
+static void *reuse(const struct shape *s)
+{
+	struct hm_large *l;
+	void *user = NULL;
+
+	hm_lock_take(&live.lock);
+	l = is_shifted(s->offset) ? NULL : hm_large_cache_take(s->size);
+	if (l != NULL) {
+		admit(l, l->map_size, s->offset);
+		l->zero = false;
+		live.allocated++;
+		user = user_of(l);
+	}
+	hm_lock_release(&live.lock);
+	return user;
+}
+
+void *hm_large_alloc(size_t n, size_t align, bool *zero)
+{
+	struct hm_large *l;
+	struct shape s;
+	size_t total;
+	void *user;
+
+	if (!choose_shape(n, align, &s) || hm_add_overflows(s.size, align, &total) ||
+	    total > PTRDIFF_MAX)
+		return NULL;
+	*zero = false;
+	user = reuse(&s);
+	if (user != NULL)
+		return user;
+	l = map_block(&s);
+	if (l == NULL && hm_large_purge() > 0)
+		l = map_block(&s);
+	if (l == NULL)
+		return NULL;
+
+	*zero = true;
+	hm_lock_take(&live.lock);
+	admit(l, s.size, s.offset);
+	l->zero = true;
+	live.allocated++;
+	hm_lock_release(&live.lock);
+	return (char *)l + s.offset;
+}
+
+/* Under the lock: the live block that the unit of p has an entry for, or NULL. */
+static struct hm_large *entry_of(const void *p)
+{
+	uintptr_t base = hm_superslab_base(p);
+	enum hm_reg_kind kind = hm_registry_get(p);
+	struct hm_large *l;
+
+	if (kind == HM_REG_LARGE_SHIFTED)
+		base -= HM_SUPERSLAB_SIZE;
+	else if (kind != HM_REG_LARGE)
+		return NULL;
+	l = (struct hm_large *)base;
+	return l->magic == live_magic(l) ? l : NULL;
+}
+
+struct hm_large *hm_large_find(const void *p)
+{
+	enum hm_reg_kind kind = hm_registry_get(p);
+	struct hm_large *l;
+
+	if (kind != HM_REG_LARGE && kind != HM_REG_LARGE_SHIFTED)
+		return NULL;
+	hm_lock_take(&live.lock);
+	l = entry_of(p);
+	if (l != NULL && user_of(l) != p)
+		l = NULL;
+	hm_lock_release(&live.lock);
+	return l;
+}
+
+struct hm_large *hm_large_find_interior(const void *p)
+{
+	struct hm_large *found = NULL;
+	struct hm_list *n;
+
+	hm_lock_take(&live.lock);
+	for (n = live.list.next; n != &live.list && found == NULL; n = n->next) {
+		struct hm_large *l = hm_container(n, struct hm_large, node);
+
+		if ((uintptr_t)p - (uintptr_t)l < l->map_size)
+			found = l;
+	}
+	hm_lock_release(&live.lock);
+	return found;
+}
+
+bool hm_large_was_freed(const void *p)
+{
+	bool was;
+
+	hm_lock_take(&live.lock);
+	was = hm_large_cache_has(p);
+	hm_lock_release(&live.lock);
+	return was;
+}
+
+/* Under the lock: is l, once found, a live block still? Reads nothing unmapped. */
+static bool is_live(struct hm_large *l)
+{
+	return entry_of(l) == l || entry_of(registered_at(l, true)) == l;
+}
+
+bool hm_large_free(struct hm_large *l)
+{
+	struct hm_list leaving;
+	bool was_live;
+
+	hm_list_init(&leaving);
+	hm_lock_take(&live.lock);
+	was_live = is_live(l);
+	if (was_live) {
+		canary_check(l);
+		withdraw(l);
+		live.freed++;
+		if (is_shifted(l->user_offset)) {
+			leave(l);
+			hm_list_add_tail(&leaving, &l->node);
+		} else {
+			hm_large_cache_put(l, live.bytes, &leaving);
+		}
+	}
+	hm_lock_release(&live.lock);
+	unmap_all(&leaving);
+	return was_live;
+}
+
+/* The mapping has its new size already, where it stood. */
+static void *settle(struct hm_large *l, size_t size)
+{
+	hm_lock_take(&live.lock);
+	withdraw(l);
+	l->zero = false;
+	admit(l, size, l->user_offset);
+	hm_lock_release(&live.lock);
+	return user_of(l);
+}
+
+/*
+ * While the mapping moves, the block is on no list and not in the registry: it
+ * is its holder's alone, who is inside this call.
+ */
+static void *move(struct hm_large *l, size_t size)
+{
+	size_t old_size = l->map_size, offset = l->user_offset;
+	struct hm_large *to;
+
+	hm_lock_take(&live.lock);
+	withdraw(l);
+	leave(l);
+	hm_lock_release(&live.lock);
+
+	to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE);
+	if (to == NULL && hm_large_purge() > 0)
+		to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE);
+	if (to != NULL)
+		l = to;
+	/* The old place never fails; a new one once in 32 GiB needs 16 KiB for its entry. */
+	if (!enter(l, is_shifted(offset)))
+		hm_die("out of memory while a block moved", "to", (uintptr_t)l, "size", size, NULL,
+		       0);
+
+	hm_lock_take(&live.lock);
+	l->zero = false;
+	admit(l, to != NULL ? size : old_size, offset);
+	hm_lock_release(&live.lock);
+	return to != NULL ? user_of(l) : NULL;
+}
+
+void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
+{
+	size_t old_size = l->map_size, size;
+
+	if (!mapping_size(l->user_offset, n, &size))
+		return NULL;
+	canary_check(l);
+	if (size <= old_size && (!may_move || old_size - size < old_size / 8))
+		return user_of(l);
+	if (hm_os_remap_in_place(l, old_size, size))
+		return settle(l, size);
+	if (size < old_size)
+		return user_of(l);
+	return may_move ? move(l, size) : NULL;
+}
+
+void hm_large_get_counts(struct hm_large_counts *out)
+{
+	hm_lock_take(&live.lock);
+	out->live = live.nr;
+	out->live_bytes = live.bytes;
+	out->most = live.most;
+	out->most_bytes = live.most_bytes;
+	out->allocated = live.allocated;
+	out->freed = live.freed;
+	hm_large_cache_count(out);
+	hm_lock_release(&live.lock);
+}
+
+void hm_large_fork_take(void)
+{
+	hm_lock_take(&live.lock);
+}
+
+void hm_large_fork_release(bool child)
+{
+	if (child)
+		hm_lock_reset(&live.lock);
+	else
+		hm_lock_release(&live.lock);
+}

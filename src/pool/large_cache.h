@@ -1,0 +1,42 @@
+/*
+ * large_cache.h - freed large mappings that wait to be used again.
+ *
+ * owns: the mappings on its lists, still registered and with their headers.
+ * Every function is called with the lock of large blocks held and makes no
+ * system call: what leaves is unmapped by the caller, outside the lock.
+ * called from: pool/large.c only.
+ */
+#ifndef HM_POOL_LARGE_CACHE_H
+#define HM_POOL_LARGE_CACHE_H
+
+#include "base/base.h"
+#include "base/list.h"
+#include "pool/large.h"
+
+/* The best fit for `need` mapped bytes, not more than a quarter larger, off the cache; or NULL. */
+struct hm_large *hm_large_cache_take(size_t need);
+
+/*
+ * Takes in a dead block that begins at its unit's base. What the bound (option
+ * large_cache, and a quarter of `live` bytes or 16 MiB, whichever is more) has
+ * no room for, oldest first, leaves the registry and goes on `leaving`.
+ */
+void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving);
+
+/* Everything goes, as above. */
+void hm_large_cache_empty(struct hm_list *leaving);
+
+/* Is p the user pointer that a cached block had? */
+bool hm_large_cache_has(const void *p);
+
+/* Fills in `cached` and `cached_bytes`. */
+void hm_large_cache_count(struct hm_large_counts *out);
+
+/*
+ * A mapping that the kernel refused to unmap (its map count is at the limit),
+ * and whose pages were given back instead. It is found by take, not counted
+ * against the bound, and leaves with the next hm_large_cache_empty.
+ */
+void hm_large_cache_park(struct hm_large *l);
+
+#endif

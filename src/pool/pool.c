@@ -1,0 +1,354 @@
+/*
+ * pool.c - acquire and release of spans, the empty superslabs, and the purge.
+ *
+ * owns: all superslabs, their masks and the lists below, under one lock, which
+ * is not held across a system call.
+ * Lists: by longest free run (bit 0, the header's slab, not counted) for those
+ * partly used; `warm` and `cold` for the empty ones, dirty and purged, most
+ * recent first; the full ones are on none. Which list follows from the masks
+ * alone (requeue).
+ * called from: heap/refill.c, heap/release.c, heap/remote_free.c, pool/waiting.c.
+ */
+#include "base/base.h"
+
+#include "pool/pool.h"
+
+#include "base/assert.h"
+#include "os/lock.h"
+#include "os/os.h"
+#include "policy/ace.h"
+
+#define ALL ((uint32_t)UINT32_MAX)
+/* Slab 0 shares its pages with the header: small blocks only, spans never. */
+#define HEADER_SLAB_STRIDE_MAX 1024
+
+static struct {
+	struct hm_lock lock;
+	bool ready;
+	uint32_t runs; /* bit r: by_run[r] is not empty */
+	struct hm_list by_run[HM_SLABS];
+	struct hm_list warm, cold, all;
+	size_t nr_all, nr_warm, nr_cold;
+	uint64_t acquired, released;
+} pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
+
+static void lock_pool(void)
+{
+	hm_lock_take(&pool.lock);
+	if (hm_likely(pool.ready))
+		return;
+	for (unsigned i = 0; i < HM_SLABS; i++)
+		hm_list_init(&pool.by_run[i]);
+	hm_list_init(&pool.warm);
+	hm_list_init(&pool.cold);
+	hm_list_init(&pool.all);
+	pool.ready = true;
+}
+
+static void unlock_pool(void)
+{
+	hm_lock_release(&pool.lock);
+}
+
+static uint32_t span_bits(unsigned first, unsigned n)
+{
+	return (ALL >> (HM_SLABS - n)) << first;
+}
+
+/* The whole region but the header's pages is known to be zero. */
+static bool is_clean(const struct hm_superslab *ss)
+{
+	return (hm_load_relaxed(&ss->zero_mask) | 1) == ALL;
+}
+
+static void unqueue(struct hm_superslab *ss)
+{
+	uint32_t mask = hm_load_relaxed(&ss->free_mask);
+
+	if (hm_list_empty(&ss->node))
+		return;
+	hm_list_remove(&ss->node);
+	if (mask == ALL) {
+		if (is_clean(ss))
+			pool.nr_cold--;
+		else
+			pool.nr_warm--;
+	} else {
+		unsigned run = hm_superslab_longest_run(mask);
+
+		if (hm_list_empty(&pool.by_run[run]))
+			pool.runs &= ~((uint32_t)1 << run);
+	}
+}
+
+static void enqueue(struct hm_superslab *ss)
+{
+	uint32_t mask = hm_load_relaxed(&ss->free_mask);
+	unsigned run;
+
+	if (mask == 0)
+		return;
+	if (mask != ALL) {
+		run = hm_superslab_longest_run(mask);
+		hm_list_add_head(&pool.by_run[run], &ss->node);
+		pool.runs |= (uint32_t)1 << run;
+	} else if (is_clean(ss)) {
+		hm_list_add_head(&pool.cold, &ss->node);
+		pool.nr_cold++;
+	} else {
+		hm_list_add_head(&pool.warm, &ss->node);
+		pool.nr_warm++;
+	}
+}
+
+static struct hm_superslab *from_node(struct hm_list *n)
+{
+	return hm_container(n, struct hm_superslab, node);
+}
+
+/* A superslab with room for the span, tightest fit first; NULL when none is mapped. */
+static struct hm_superslab *find(unsigned n, bool header_slab)
+{
+	uint32_t runs = pool.runs >> n << n;
+
+	if (header_slab && (pool.runs & 1))
+		return from_node(pool.by_run[0].next);
+	if (runs != 0)
+		return from_node(pool.by_run[hm_ctz32(runs)].next);
+	if (!hm_list_empty(&pool.warm))
+		return from_node(pool.warm.next);
+	if (!hm_list_empty(&pool.cold))
+		return from_node(pool.cold.next);
+	return NULL;
+}
+
+static size_t in_use(void)
+{
+	return pool.nr_all - pool.nr_warm - pool.nr_cold;
+}
+
+static void add(struct hm_superslab *ss)
+{
+	hm_list_add_tail(&pool.all, &ss->all_node);
+	pool.nr_all++;
+	enqueue(ss);
+}
+
+/* Called and returns with the lock held; drops it around the system call. */
+static struct hm_superslab *grow(void)
+{
+	bool huge = hm_ace_wants_huge(in_use());
+	struct hm_superslab *ss;
+
+	unlock_pool();
+	ss = hm_superslab_map(huge);
+	lock_pool();
+	if (ss != NULL)
+		add(ss);
+	return ss;
+}
+
+static unsigned take_span(struct hm_superslab *ss, unsigned n, bool header_slab, bool *zero)
+{
+	uint32_t mask = hm_load_relaxed(&ss->free_mask);
+	uint32_t clean = hm_load_relaxed(&ss->zero_mask);
+	unsigned first = header_slab && (mask & 1) ? 0 : hm_superslab_find_run(mask, n);
+	uint32_t bits = span_bits(first, n);
+
+	hm_check((mask & bits) == bits);
+	unqueue(ss);
+	hm_store_relaxed(&ss->free_mask, mask & ~bits);
+	hm_store_relaxed(&ss->zero_mask, clean & ~bits);
+	enqueue(ss);
+	*zero = (clean & bits) == bits;
+	pool.acquired++;
+	return first;
+}
+
+struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
+{
+	unsigned n = hm_classes[cls].slabs;
+	bool header_slab = hm_class_is_tiny(cls) &&
+			   hm_classes[cls].stride <= HEADER_SLAB_STRIDE_MAX;
+	struct hm_superslab *ss;
+	struct hm_slab *s;
+	unsigned first;
+
+	lock_pool();
+	ss = find(n, header_slab);
+	if (ss == NULL)
+		ss = grow();
+	/* The OS refused: another thread may have released something meanwhile. */
+	if (ss == NULL)
+		ss = find(n, header_slab);
+	if (ss == NULL) {
+		unlock_pool();
+		return NULL;
+	}
+	first = take_span(ss, n, header_slab, zero);
+	unlock_pool();
+
+	s = &ss->slabs[first];
+	hm_slab_format(s, cls, first == 0 ? hm_superslab_header_end(ss) : 0);
+	return s;
+}
+
+/*
+ * Purges an empty superslab that is on no list. Outside the lock: nobody else
+ * can reach it, but for readers of its header, which stays.
+ */
+static bool purge_superslab(struct hm_superslab *ss)
+{
+	size_t pinned = hm_superslab_pinned(ss);
+	char *base = (char *)hm_superslab_base(ss);
+
+	if (!hm_os_purge(base + pinned, HM_SUPERSLAB_SIZE - pinned))
+		return false;
+	/* Slab 0 keeps the end of the header's last page as it was. */
+	hm_store_relaxed(&ss->zero_mask, ALL & ~(uint32_t)1);
+	return true;
+}
+
+void hm_pool_release(struct hm_slab *s)
+{
+	struct hm_superslab *ss = hm_superslab_of(s), *victim = NULL;
+	uint32_t bits = span_bits(hm_slab_number(s), hm_classes[s->cls].slabs);
+
+	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
+	hm_store_relaxed(&s->binder, NULL);
+	hm_slab_set_owner(s, NULL);
+
+	lock_pool();
+	hm_check((hm_load_relaxed(&ss->free_mask) & bits) == 0);
+	unqueue(ss);
+	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | bits);
+	enqueue(ss);
+	pool.released++;
+	if (pool.nr_warm > hm_ace_keep_empty(in_use())) {
+		victim = from_node(pool.warm.prev);
+		unqueue(victim);
+	}
+	unlock_pool();
+	if (victim == NULL)
+		return;
+
+	purge_superslab(victim);
+	lock_pool();
+	enqueue(victim);
+	unlock_pool();
+}
+
+/* Purges the runs of slabs in `bits`, which were taken off the free mask. */
+static uint32_t purge_slabs(struct hm_superslab *ss, uint32_t bits)
+{
+	uint32_t done = 0;
+	char *base = (char *)hm_superslab_base(ss);
+
+	while (bits != 0) {
+		unsigned first = hm_ctz32(bits);
+		uint32_t rest = ~(bits >> first);
+		unsigned n = rest == 0 ? HM_SLABS - first : hm_ctz32(rest);
+		uint32_t run = span_bits(first, n);
+
+		if (hm_os_purge(base + ((size_t)first << HM_SLAB_SHIFT), n * HM_SLAB_SIZE))
+			done |= run;
+		bits &= ~run;
+	}
+	return done;
+}
+
+/* Everything free and dirty in ss, slab 0 left out. Returns the slabs purged. */
+static unsigned purge_free_slabs(struct hm_superslab *ss)
+{
+	uint32_t take, done;
+
+	lock_pool();
+	unqueue(ss);
+	take = hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask) & ~(uint32_t)1;
+	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) & ~take);
+	enqueue(ss);
+	unlock_pool();
+	if (take == 0)
+		return 0;
+
+	done = purge_slabs(ss, take);
+	lock_pool();
+	unqueue(ss);
+	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | take);
+	hm_store_relaxed(&ss->zero_mask, hm_load_relaxed(&ss->zero_mask) | done);
+	enqueue(ss);
+	unlock_pool();
+	return hm_popcount32(done);
+}
+
+static void purge_one(struct hm_superslab *ss, void *arg)
+{
+	size_t *bytes = arg;
+
+	*bytes += purge_free_slabs(ss) * HM_SLAB_SIZE;
+}
+
+size_t hm_pool_purge_all(void)
+{
+	size_t bytes = 0;
+
+	hm_pool_each(purge_one, &bytes);
+	return bytes;
+}
+
+size_t hm_pool_prewarm(size_t n)
+{
+	size_t done = 0;
+
+	for (; done < n; done++) {
+		struct hm_superslab *ss = hm_superslab_map(false);
+
+		if (ss == NULL)
+			break;
+		hm_os_populate((void *)hm_superslab_base(ss), HM_SUPERSLAB_SIZE);
+		lock_pool();
+		add(ss);
+		unlock_pool();
+	}
+	return done;
+}
+
+void hm_pool_get_counts(struct hm_pool_counts *out)
+{
+	lock_pool();
+	out->superslabs = pool.nr_all;
+	out->empty = pool.nr_warm + pool.nr_cold;
+	out->purged = pool.nr_cold;
+	out->acquired = pool.acquired;
+	out->released = pool.released;
+	unlock_pool();
+}
+
+void hm_pool_each(void (*f)(struct hm_superslab *ss, void *arg), void *arg)
+{
+	struct hm_list *n;
+
+	lock_pool();
+	n = pool.all.next;
+	unlock_pool();
+	/* The list only grows, at its end. */
+	while (n != &pool.all) {
+		f(hm_container(n, struct hm_superslab, all_node), arg);
+		lock_pool();
+		n = n->next;
+		unlock_pool();
+	}
+}
+
+void hm_pool_fork_take(void)
+{
+	lock_pool();
+}
+
+void hm_pool_fork_release(bool child)
+{
+	if (child)
+		hm_lock_reset(&pool.lock);
+	else
+		unlock_pool();
+}

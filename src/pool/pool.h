@@ -1,0 +1,46 @@
+/*
+ * pool.h - the shared pool: superslabs, their free slabs, and what stays warm.
+ *
+ * owns: all superslabs; their masks and lists, under one lock.
+ * A free slab serves any class. Placement prefers the superslab with the
+ * tightest fit, so that sparse ones drain and become empty; empty superslabs
+ * are kept, the oldest of too many are purged, none is ever unmapped. No soft
+ * caps: acquiring fails only when the OS does.
+ */
+#ifndef HM_POOL_POOL_H
+#define HM_POOL_POOL_H
+
+#include "base/base.h"
+#include "slab/slab.h"
+#include "space/superslab.h"
+
+/*
+ * A span for the class, formatted, owned by the caller, bound to nobody yet;
+ * *zero tells whether its memory is known to be zero. NULL when the OS refused.
+ */
+struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero);
+
+/* Owner, all blocks back (used == 0): the span is free for any class at once. */
+void hm_pool_release(struct hm_slab *s);
+
+/* Gives every page of free slabs back to the OS. Returns the bytes purged. */
+size_t hm_pool_purge_all(void);
+
+/* Maps n superslabs and faults them in. Returns how many it got. */
+size_t hm_pool_prewarm(size_t n);
+
+struct hm_pool_counts {
+	size_t superslabs; /* mapped */
+	size_t empty;      /* of these, with no slab in use */
+	size_t purged;     /* of these, purged */
+	uint64_t acquired, released; /* spans, ever */
+};
+void hm_pool_get_counts(struct hm_pool_counts *out);
+
+/* Every superslab in turn: f is called without the lock; superslabs never go away. */
+void hm_pool_each(void (*f)(struct hm_superslab *ss, void *arg), void *arg);
+
+void hm_pool_fork_take(void);
+void hm_pool_fork_release(bool child);
+
+#endif

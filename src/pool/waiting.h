@@ -1,0 +1,35 @@
+/*
+ * waiting.h - slabs that nobody owns and that have free blocks: one list a
+ * class, from which any thread short of the class adopts.
+ *
+ * owns: the lists and their locks. Two ends: slabs past the wake mark are taken
+ * first, then those with any free block, so that nothing freed is invisible
+ * and new slabs come last.
+ * invariants: a slab is on the list of class c exactly while its remote head's
+ * waiting_class is c; only under the lock of c does that change from or to c.
+ */
+#ifndef HM_POOL_WAITING_H
+#define HM_POOL_WAITING_H
+
+#include "base/base.h"
+#include "slab/remote.h"
+#include "slab/slab.h"
+
+/*
+ * The owner gives up a slab: onto the waiting list when it has free blocks, to
+ * sleep when it has none, back to the pool when all are back. It is not the
+ * caller's any more when this returns. Affinity stays as it is.
+ */
+void hm_waiting_give_up(struct hm_slab *s);
+
+/* Claims a waiting slab of the class for the caller, drained; NULL when there is none. */
+struct hm_slab *hm_waiting_take(unsigned cls);
+
+/* After a push returned HM_PUSH_WAKE or HM_PUSH_LAST on a slab that was of class cls. */
+void hm_waiting_woke(struct hm_slab *s, unsigned cls);
+void hm_waiting_complete(struct hm_slab *s, unsigned cls);
+
+void hm_waiting_fork_take(void);
+void hm_waiting_fork_release(bool child);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * stats.c - collecting and printing the totals.
+ *
+ * owns: nothing.
+ * called from: report/stats.h's users.
+ * Blocks in use are counted from the slabs: what left a slab's free list, less
+ * what is known to be waiting for a malloc: each heap's fresh memory, and the
+ * calling thread's own lists and batches.
+ */
+#include "base/base.h"
+#include "report/stats.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "heap/heap.h"
+#include "os/os.h"
+#include "os/print.h"
+#include "policy/sizeclass.h"
+#include "pool/pool.h"
+#include "slab/remote.h"
+#include "slab/slab.h"
+#include "space/superslab.h"
+
+/* Plain words of other threads are read here, on purpose: a figure may be a moment old. */
+#define RACY __attribute__((no_sanitize("thread")))
+
+#define LINE_SIZE 128
+
+static void add_blocks(struct hm_stats_class *c, size_t live, size_t capacity)
+{
+	if (live > capacity)
+		live = capacity;
+	c->live += live;
+	c->free += capacity - live;
+}
+
+/* Blocks that left the span's free list and did not come back to the slab. */
+RACY static size_t blocks_out(struct hm_slab *s)
+{
+	uint32_t word = hm_load_relaxed(&hm_remote_of(s)->word);
+	size_t count = hm_remote_count(word), used = hm_slab_used(s);
+
+	if (!(word & HM_REMOTE_OWNED))
+		return count;
+	return used > count ? used - count : 0;
+}
+
+RACY static void count_superslab(struct hm_superslab *ss, void *arg)
+{
+	struct hm_stats *st = arg;
+	uint32_t free_mask = hm_load_relaxed(&ss->free_mask);
+	uint32_t zero_mask = hm_load_relaxed(&ss->zero_mask);
+
+	st->superslabs++;
+	st->free_slabs += hm_popcount32(free_mask);
+	st->dirty_slabs += hm_popcount32(free_mask & ~zero_mask & ~(uint32_t)1);
+	for (unsigned i = 0; i < HM_SLABS; i++) {
+		struct hm_slab *s = &ss->slabs[i];
+
+		if ((free_mask >> i & 1) || s->lead != 0 || s->cls >= HM_CLASSES)
+			continue;
+		add_blocks(&st->classes[s->cls], blocks_out(s), s->capacity);
+	}
+}
+
+/* n blocks that seemed to be in use are not. */
+static void move_to_free(struct hm_stats *st, unsigned cls, size_t n)
+{
+	struct hm_stats_class *c = &st->classes[cls];
+
+	if (n > c->live)
+		n = c->live;
+	c->live -= n;
+	c->free += n;
+}
+
+RACY static void count_fresh(struct hm_heap *h, void *arg)
+{
+	for (unsigned i = 0; i < HM_CLASSES; i++)
+		move_to_free(arg, i, h->bins[i].bump_left);
+}
+
+static size_t list_length(struct hm_base b, bool tiny)
+{
+	size_t n = 0;
+
+	for (; b.p != NULL; b = hm_link_get(b, tiny))
+		n++;
+	return n;
+}
+
+static void count_own_lists(struct hm_stats *st)
+{
+	struct hm_heap *h = hm_tls_heap;
+
+	if (h == NULL || h == &hm_empty_heap || h == &hm_late_heap)
+		return;
+	for (unsigned i = 0; i < HM_CLASSES; i++) {
+		bool tiny = hm_class_is_tiny(i);
+
+		move_to_free(st, i, list_length(h->sll[i].head, tiny));
+		move_to_free(st, i, list_length(h->bins[i].back, tiny));
+	}
+	for (unsigned i = 0; i < HM_BATCHES; i++)
+		if (h->batches[i].slab != NULL)
+			move_to_free(st, h->batches[i].slab->cls, h->batches[i].count);
+}
+
+void hm_stats_collect(struct hm_stats *out)
+{
+	memset(out, 0, sizeof *out);
+	hm_pool_each(count_superslab, out);
+	hm_heaps_each(count_fresh, out);
+	count_own_lists(out);
+	hm_large_get_counts(&out->large);
+
+	out->superslab_bytes = out->superslabs * HM_SUPERSLAB_SIZE;
+	for (unsigned i = 0; i < HM_CLASSES; i++) {
+		const struct hm_stats_class *c = &out->classes[i];
+
+		out->live_blocks += c->live;
+		out->live_bytes += c->live * hm_class_usable(i);
+		out->free_blocks += c->free;
+		out->free_bytes += c->free * hm_class_usable(i);
+	}
+}
+
+static void print_line(int fd, const char *what, size_t n, size_t bytes)
+{
+	char line[LINE_SIZE];
+	struct hm_text t;
+	size_t len = 0;
+
+	while (what[len] != '\0')
+		len++;
+	hm_text_init(&t, line, sizeof line);
+	hm_text_str(&t, "  ");
+	hm_text_str(&t, what);
+	for (; len < 14; len++)
+		hm_text_char(&t, ' ');
+	hm_text_dec_pad(&t, n, 12);
+	hm_text_dec_pad(&t, bytes, 18);
+	hm_text_char(&t, '\n');
+	hm_os_write(fd, line, t.len);
+}
+
+static void print_text(int fd, const char *text)
+{
+	hm_os_write(fd, text, strlen(text));
+}
+
+static void print_classes(int fd, const struct hm_stats *st)
+{
+	char line[LINE_SIZE];
+	struct hm_text t;
+
+	print_text(fd, "hakmem: classes in use      size         blocks           free\n");
+	for (unsigned i = 0; i < HM_CLASSES; i++) {
+		const struct hm_stats_class *c = &st->classes[i];
+
+		if (c->live + c->free == 0)
+			continue;
+		hm_text_init(&t, line, sizeof line);
+		hm_text_dec_pad(&t, i, 16);
+		hm_text_dec_pad(&t, hm_class_usable(i), 16);
+		hm_text_dec_pad(&t, c->live, 15);
+		hm_text_dec_pad(&t, c->free, 15);
+		hm_text_char(&t, '\n');
+		hm_os_write(fd, line, t.len);
+	}
+}
+
+void hm_stats_print(int fd)
+{
+	struct hm_stats st;
+
+	hm_stats_collect(&st);
+	print_text(fd, "hakmem: heap                number             bytes\n");
+	print_line(fd, "superslabs", st.superslabs, st.superslab_bytes);
+	print_line(fd, "free slabs", st.free_slabs, st.free_slabs * HM_SLAB_SIZE);
+	print_line(fd, "dirty slabs", st.dirty_slabs, st.dirty_slabs * HM_SLAB_SIZE);
+	print_line(fd, "blocks", st.live_blocks, st.live_bytes);
+	print_line(fd, "free blocks", st.free_blocks, st.free_bytes);
+	print_line(fd, "large blocks", st.large.live, st.large.live_bytes);
+	print_line(fd, "large at most", st.large.most, st.large.most_bytes);
+	print_line(fd, "large cached", st.large.cached, st.large.cached_bytes);
+	print_classes(fd, &st);
+}

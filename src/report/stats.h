@@ -1,0 +1,36 @@
+/*
+ * stats.h - how much memory there is, in what state.
+ *
+ * owns: nothing; adds up what the floors below count. Exact for a process whose
+ * other threads rest; else each figure was true at some moment of the call. What other
+ * threads keep on their lists for their next malloc counts as in use.
+ * called from: api/control.c, api/override_glibc.c.
+ */
+#ifndef HM_REPORT_STATS_H
+#define HM_REPORT_STATS_H
+
+#include "base/base.h"
+#include "base/geometry.h"
+#include "pool/large.h"
+
+/* Blocks of a class, in slabs that serve it. */
+struct hm_stats_class {
+	size_t live, free;
+};
+
+struct hm_stats {
+	size_t superslabs, superslab_bytes; /* mapped */
+	size_t live_blocks, live_bytes;     /* in slabs, by usable size; large ones not among them */
+	size_t free_blocks, free_bytes;
+	size_t free_slabs;                  /* 64 KiB each, for any class */
+	size_t dirty_slabs;                 /* of these, not known to be zero: a purge gives them back */
+	struct hm_stats_class classes[HM_CLASSES];
+	struct hm_large_counts large;
+};
+
+void hm_stats_collect(struct hm_stats *out);
+
+/* Some lines of text to a file descriptor. No allocation, no stdio. */
+void hm_stats_print(int fd);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * slab.c - formatting a span, block arithmetic off the fast path, the recount.
+ *
+ * owns: nothing beyond slab.h.
+ * called from: pool/pool.c (format), heap/ (validity), api/ (interior pointers).
+ */
+#include "base/base.h"
+
+#include "slab/slab.h"
+
+void hm_slab_format(struct hm_slab *s, unsigned cls, size_t start)
+{
+	const struct hm_class *c = &hm_classes[hm_class_checked(cls)];
+	size_t lead = hm_layout_lead(hm_class_is_tiny(cls));
+	size_t first = hm_layout_first(start, cls);
+	size_t room = (size_t)c->slabs * HM_SLAB_SIZE - first + lead;
+	uint32_t origin = (uint32_t)(uintptr_t)hm_slab_start(s) + (uint32_t)first;
+
+	for (unsigned i = 0; i < c->slabs; i++) {
+		hm_store_relaxed(&s[i].owner, NULL);
+		s[i].magic = c->magic;
+		s[i].origin = origin;
+		s[i].cls = (uint8_t)cls;
+		s[i].lead = (uint8_t)i;
+	}
+	s->free.p = NULL;
+	hm_store_relaxed(&s->used, 0);
+	s->capacity = (uint16_t)(room / c->stride);
+	s->carved = 0;
+	hm_list_init(&s->node);
+	hm_store_relaxed(&s->binder, NULL);
+}
+
+void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h)
+{
+	for (unsigned i = 0; i < hm_classes[s->cls].slabs; i++)
+		hm_store_relaxed(&s[i].owner, h);
+}
+
+struct hm_user hm_slab_block_of(const struct hm_slab *s, const void *p)
+{
+	char *first = hm_slab_block(s, 0).p;
+	uint32_t stride = hm_classes[s->cls].stride;
+	size_t k;
+
+	if ((const char *)p < first)
+		return (struct hm_user){ NULL };
+	k = (size_t)((const char *)p - first) / stride;
+	if (k >= s->carved)
+		return (struct hm_user){ NULL };
+	return hm_slab_block(s, (unsigned)k);
+}
+
+bool hm_slab_valid(const struct hm_slab *s)
+{
+	bool tiny = hm_class_is_tiny(s->cls);
+	char *first = hm_slab_block(s, 0).p;
+	uint32_t stride = hm_classes[s->cls].stride;
+	uint32_t count = 0;
+
+	if (s->lead != 0 || s->carved > s->capacity)
+		return false;
+	for (struct hm_base b = s->free; b.p != NULL; b = hm_link_get(b, tiny)) {
+		size_t off = (size_t)((char *)hm_to_user(b, tiny).p - first);
+
+		if (off % stride != 0 || off / stride >= s->carved || ++count > s->carved)
+			return false;
+	}
+	return hm_slab_used(s) + count == s->carved;
+}

@@ -1,0 +1,146 @@
+/*
+ * slab.h - one slab, or span of slabs, of one class: its metadata line, block
+ * arithmetic, its free list.
+ *
+ * owns: struct hm_slab, 64 bytes, the table's entry.
+ * Only the slab's owner touches free, used and carved (design invariant 1);
+ * who the owner is, is remote.h's word. `owner` is the heap whose frees may
+ * stay on its own TLS SLL: affinity, nothing depends on it; `binder` is exact
+ * for the heap that reads itself in it, since each heap writes only itself
+ * there, and NULL before it gives the slab up.
+ * invariant: hm_slab_valid.
+ */
+#ifndef HM_SLAB_SLAB_H
+#define HM_SLAB_SLAB_H
+
+#include "base/atomic.h"
+#include "base/base.h"
+#include "base/list.h"
+#include "slab/layout.h"
+
+struct hm_heap;
+
+struct hm_slab {
+	/* What free() reads; equal in every slab of a span in which blocks begin. */
+	_Atomic(struct hm_heap *) owner;
+	uint64_t magic;      /* of the class */
+	uint32_t origin;     /* low bits of the user address of block 0 */
+	uint16_t sll_offset; /* from the heap to the class's TLS SLL */
+	uint8_t cls;
+	uint8_t lead; /* slabs back to the span's first, whose fields below hold */
+
+	/* The owner's. */
+	struct hm_base free;   /* free list */
+	_Atomic uint32_t used; /* blocks handed out that have not come back to `free` */
+	uint16_t capacity;     /* blocks that fit */
+	uint16_t carved;       /* blocks [0, carved) were handed out once */
+	struct hm_list node;   /* heap's partial list or pool's waiting list */
+	_Atomic(struct hm_heap *) binder;
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct hm_slab) == HM_META_SIZE, "one cache line a slab");
+
+/* The metadata of the slab that contains p, which lies in a live superslab. */
+hm_inline struct hm_slab *hm_slab_at(const void *p)
+{
+	return (struct hm_slab *)(hm_superslab_base(p) + hm_meta_offset(p));
+}
+
+/*
+ * Affinity, read by the fast path of free: any value is good, an old one too,
+ * so an ordinary load will do, which folds into the comparison.
+ */
+hm_inline struct hm_heap *hm_slab_owner(const struct hm_slab *s)
+{
+#if HM_SANITIZE
+	return hm_load_relaxed(&s->owner);
+#else
+	return *(struct hm_heap *const *)(const void *)&s->owner;
+#endif
+}
+
+/* The span's first slab. */
+hm_inline struct hm_slab *hm_slab_head(struct hm_slab *s)
+{
+	return s - s->lead;
+}
+
+hm_inline unsigned hm_slab_number(const struct hm_slab *s)
+{
+	return (unsigned)((uintptr_t)s >> HM_META_SHIFT) & (HM_SLABS - 1);
+}
+
+hm_inline char *hm_slab_start(const struct hm_slab *s)
+{
+	return (char *)(hm_superslab_base(s) + ((size_t)hm_slab_number(s) << HM_SLAB_SHIFT));
+}
+
+/* User pointer of block k. */
+hm_inline struct hm_user hm_slab_block(const struct hm_slab *s, unsigned k)
+{
+	uintptr_t start = (uintptr_t)hm_slab_start(s);
+	uint32_t first = s->origin - (uint32_t)start;
+
+	return (struct hm_user){ (void *)(start + first + (size_t)k * hm_classes[s->cls].stride) };
+}
+
+/* Is p, which lies in the slab's span, the user pointer of a block (guards cheap)? */
+hm_inline bool hm_slab_is_block(const struct hm_slab *s, const void *p)
+{
+	uint64_t off = (uint32_t)(uintptr_t)p - s->origin;
+
+	/*
+	 * Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019. With
+	 * magic = ceil(2^64 / stride), a multiple q * stride gives q * (magic *
+	 * stride - 2^64) < off < 2^21, anything else at least magic - 2^21 > 2^42.
+	 */
+	return off * s->magic < HM_SUPERSLAB_SIZE;
+}
+
+/*
+ * Makes the free span that begins at s a slab of the class, owned by nobody:
+ * metadata of all its slabs. `start` is the first usable byte of the first slab.
+ */
+void hm_slab_format(struct hm_slab *s, unsigned cls, size_t start);
+
+/* Affinity of all slabs of the span. */
+void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h);
+
+/* The block that contains p, an address inside the span, or NULL (before, behind, not carved). */
+struct hm_user hm_slab_block_of(const struct hm_slab *s, const void *p);
+
+hm_inline uint32_t hm_slab_used(const struct hm_slab *s)
+{
+	return hm_load_relaxed(&s->used);
+}
+
+hm_inline void hm_slab_add_used(struct hm_slab *s, int32_t n)
+{
+	hm_store_relaxed(&s->used, hm_load_relaxed(&s->used) + (uint32_t)n);
+}
+
+/* Owner only. One block back on the free list. */
+hm_inline void hm_slab_push(struct hm_slab *s, struct hm_base b, bool tiny)
+{
+	hm_link_set(b, tiny, s->free);
+	s->free = b;
+	hm_slab_add_used(s, -1);
+}
+
+/* Owner only. The whole free list; `used` is settled once for all of it. */
+hm_inline struct hm_base hm_slab_detach(struct hm_slab *s)
+{
+	struct hm_base b = s->free;
+
+	s->free.p = NULL;
+	hm_store_relaxed(&s->used, s->carved);
+	return b;
+}
+
+/*
+ * Recount: the free list is in the span, on block boundaries, without a cycle,
+ * and used + free == carved. O(capacity). Owner only.
+ */
+bool hm_slab_valid(const struct hm_slab *s);
+
+#endif
