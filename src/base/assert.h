@@ -5,6 +5,8 @@
  * (HM_GUARDS == 2) and type-checked in all. A broken invariant ends the
  * process with one line: no code path repairs or drops anything in silence.
  * The exit is replaceable, so that a test can look at it.
+ * owns: hm_die_hook.
+ * called from: every floor.
  */
 #ifndef HM_BASE_ASSERT_H
 #define HM_BASE_ASSERT_H

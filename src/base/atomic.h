@@ -3,6 +3,7 @@
  *
  * owns: nothing. The one seam through which the library touches shared words,
  * so that a scheduler or checker has one place to enter.
+ * called from: every floor.
  */
 #ifndef HM_BASE_ATOMIC_H
 #define HM_BASE_ATOMIC_H

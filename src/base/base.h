@@ -4,6 +4,7 @@
  * owns: nothing. Brings in config.h (every HM_ switch is always defined to a
  * number, so that -Wundef finds a misspelt one), the freestanding types, and
  * the few compiler words the code uses.
+ * called from: every file.
  */
 #ifndef HM_BASE_BASE_H
 #define HM_BASE_BASE_H
@@ -28,7 +29,7 @@
 #define hm_cold __attribute__((noinline, cold))
 #define hm_noreturn __attribute__((noreturn))
 /* For reads of memory that is not ours and may be a sanitizer's own. */
-#define hm_no_asan __attribute__((no_sanitize_address))
+#define hm_no_sanitize __attribute__((no_sanitize_address, no_sanitize_thread))
 /* Everything is hidden by -fvisibility=hidden; this is the exception. */
 #define HM_EXPORT __attribute__((visibility("default")))
 

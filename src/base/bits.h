@@ -2,6 +2,7 @@
  * bits.h - alignment, counting bits, checked arithmetic.
  *
  * owns: nothing. Alignments are powers of two.
+ * called from: every floor.
  */
 #ifndef HM_BASE_BITS_H
 #define HM_BASE_BITS_H

@@ -3,10 +3,10 @@
  * static assertions. Tests may shrink the policy numbers, not the layout.
  *
  * A superslab is 2 MiB, aligned to 2 MiB: the unit taken from the OS. It has
- * 32 slabs of 64 KiB. Its header (the slab table, counters and the remote
- * heads) stands in slab 0, at an offset that depends on the address (its
- * colour), so that the tables of many superslabs do not compete for the same
- * cache sets. A span is a run of slabs that serves one class.
+ * 32 slabs of 64 KiB and nothing else: its metadata is in its zone
+ * (space/registry.h). A span is a run of slabs that serves one class.
+ * owns: nothing.
+ * called from: every floor.
  */
 #ifndef HM_BASE_GEOMETRY_H
 #define HM_BASE_GEOMETRY_H
@@ -24,16 +24,6 @@
 #define HM_META_SHIFT 6 /* one cache line of metadata a slab */
 #define HM_META_SIZE ((size_t)1 << HM_META_SHIFT)
 
-/*
- * The table of superslab B starts at B + colour(B) * 2 KiB, where the colour
- * is the low bits of B / 2 MiB. Slab number and colour are neighbouring bits
- * of an address, so one shift and one mask find both (layout.h).
- */
-#define HM_COLOUR_BITS 3
-#define HM_TABLE_SIZE (HM_SLABS * HM_META_SIZE)
-#define HM_META_INDEX_MASK                                                                         \
-	((((size_t)HM_SLABS << HM_COLOUR_BITS) - 1) << HM_META_SHIFT)
-
 #define HM_ALIGN 16 /* every block is aligned to this at least */
 
 #define HM_TINY_CLASSES 32
@@ -41,11 +31,22 @@
 #define HM_ALIGNED_CLASSES 2 /* one slab, two slabs: for page-aligned requests only */
 #define HM_CLASSES (HM_TINY_CLASSES + HM_MEDIUM_CLASSES + HM_ALIGNED_CLASSES)
 #define HM_TINY_MAX ((size_t)8192)
-/* The largest span is all slabs of a superslab but the header's. */
-#define HM_MEDIUM_MAX ((HM_SLABS - 1) * HM_SLAB_SIZE)
+#define HM_MEDIUM_MAX HM_SUPERSLAB_SIZE
+
+/*
+ * The registry: zones of 4 GiB, NODE_ZONES of them to each of 4096 root
+ * entries. User addresses have 47 bits (more only for programs that ask, and
+ * then compare out); arm64 has 48.
+ */
+#define HM_ZONE_SHIFT 32
+#define HM_ROOT_NODES 4096
+#if defined(__aarch64__)
+#define HM_NODE_ZONES 16
+#else
+#define HM_NODE_ZONES 8
+#endif
 
 _Static_assert(HM_SUPERSLAB_SHIFT - HM_SLAB_SHIFT == 5, "32 slabs to a superslab");
-_Static_assert(HM_TABLE_SIZE == 2048, "the colour's stride is the table's size");
 _Static_assert(HM_TINY_CLASSES <= 32, "a tiny class fits the header byte's five bits");
 
 #endif

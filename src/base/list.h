@@ -3,6 +3,7 @@
  *
  * owns: nothing. A node that is on no list points to itself, so that unlinking
  * twice is harmless and "is it listed" is one comparison.
+ * called from: pool/, heap/.
  */
 #ifndef HM_BASE_LIST_H
 #define HM_BASE_LIST_H

@@ -171,21 +171,21 @@ hm_inline void hm_cache_free(void *p)
 	bool tiny;
 
 	if (HM_TLS_HINT) {
-		uintptr_t off = (uintptr_t)p ^ h->hint;
+		size_t slot = ((uintptr_t)p ^ h->hint) >> HM_SLAB_SHIFT;
 
-		if (hm_unlikely(off > HM_SUPERSLAB_MASK)) {
+		if (hm_unlikely(slot >= h->hint_slots)) {
 			hm_free_slow(p);
 			return;
 		}
-		off = off >> HM_SLAB_SHIFT << HM_META_SHIFT;
-		s = (struct hm_slab *)(void *)(h->hint_table + off);
+		s = (struct hm_slab *)(void *)(h->hint_table + (slot << HM_META_SHIFT));
 	} else {
-		if (hm_unlikely(hm_registry_get(p) != HM_REG_SUPERSLAB)) {
+		s = hm_slab_at(p);
+		if (hm_unlikely(s == NULL)) {
 			hm_free_slow(p);
 			return;
 		}
-		s = hm_slab_at(p);
 	}
+	/* Where no slab is in use the owner is NULL. */
 	if (hm_unlikely(hm_slab_owner(s) != h)) {
 		hm_free_slow(p);
 		return;

@@ -92,6 +92,15 @@ static struct hm_slab *find_span(const void *p)
 	return free_mask >> hm_slab_number(s) & 1 ? NULL : hm_slab_head(s);
 }
 
+static void set_hint(struct hm_heap *h, const void *p)
+{
+	struct hm_zone *z = hm_zone_of(p);
+
+	h->hint = z->base;
+	h->hint_table = (char *)z->slabs;
+	h->hint_slots = HM_ZONE_SLABS;
+}
+
 static void free_in_superslab(void *p)
 {
 	struct hm_heap *h = hm_tls_heap;
@@ -109,8 +118,7 @@ static void free_in_superslab(void *p)
 		free_late(s, hm_cache_take_back(s, u, tiny));
 		return;
 	}
-	h->hint = hm_superslab_base(p);
-	h->hint_table = (char *)hm_superslab_of(hm_slab_at(p));
+	set_hint(h, p);
 	if (hm_load_relaxed(&s->owner) == h)
 		hm_cache_push(h, s, u, tiny);
 	else

@@ -43,18 +43,15 @@ struct hm_batch {
 
 #define HM_BATCHES 16
 
-/*
- * The hint box: the superslab freed into last. An address lies in it when
- * p ^ hint < 2 MiB; `table` is then its slab table, else never looked at
- * wrongly: HM_HINT_NONE matches no user address, and its table is all zero.
- * A superslab stays one for the life of the process, so no hint is ever stale.
- */
-#define HM_HINT_NONE ((uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1))
-extern char hm_no_table[HM_TABLE_SIZE];
-
 struct hm_heap {
 	struct hm_sll sll[HM_CLASSES]; /* first: its offset 0 saves malloc an instruction */
+	/*
+	 * The hint box: the zone freed into last. An address p lies in it when slot
+	 * (p ^ hint) / 64 KiB is below hint_slots, which is 0 while there is none;
+	 * its slab line is then that of the table. Zones never go: no hint is stale.
+	 */
 	uintptr_t hint;
+	size_t hint_slots;
 	char *hint_table;
 	uint8_t lookup[HM_TINY_LOOKUP]; /* twice the class, by 16-byte steps */
 

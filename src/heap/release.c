@@ -217,6 +217,5 @@ void hm_release_caches(struct hm_heap *h)
 void hm_release_all(struct hm_heap *h)
 {
 	hm_release_caches(h);
-	h->hint = HM_HINT_NONE;
-	h->hint_table = hm_no_table;
+	h->hint_slots = 0;
 }

@@ -19,9 +19,7 @@
 #include <limits.h>
 #include <pthread.h>
 
-char hm_no_table[HM_TABLE_SIZE];
-struct hm_heap hm_empty_heap = { .hint = HM_HINT_NONE, .hint_table = hm_no_table };
-struct hm_heap hm_late_heap = { .hint = HM_HINT_NONE, .hint_table = hm_no_table };
+struct hm_heap hm_empty_heap, hm_late_heap;
 
 __thread struct hm_heap *hm_tls_heap
 	__attribute__((tls_model("initial-exec"))) = &hm_empty_heap;
@@ -49,8 +47,6 @@ static struct {
 
 void hm_heap_reset(struct hm_heap *h)
 {
-	h->hint = HM_HINT_NONE;
-	h->hint_table = hm_no_table;
 	hm_classes_fill_lookup(h->lookup);
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->sll[cls].head.p = NULL;

@@ -5,6 +5,7 @@
  * builds check it. None is held across a system call that can block for long,
  * none is taken on a fast path. A locked word of a vanished thread is made
  * anew in the fork child with hm_lock_reset.
+ * called from: every floor above that shares state.
  */
 #ifndef HM_OS_LOCK_H
 #define HM_OS_LOCK_H

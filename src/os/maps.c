@@ -114,7 +114,7 @@ static bool covers(const struct hm_mapping *m, uintptr_t at, size_t len)
 }
 
 /* A chunk of its own mapping; memalign leaves prev_size bytes unused in front of it. */
-static hm_no_asan bool is_mmapped_chunk(const struct hm_mapping *m, const struct chunk *c)
+static hm_no_sanitize bool is_mmapped_chunk(const struct hm_mapping *m, const struct chunk *c)
 {
 	size_t page = hm_os_page_size(), size = c->size & ~SIZE_FLAGS, total;
 	uintptr_t at = (uintptr_t)c;
@@ -127,7 +127,7 @@ static hm_no_asan bool is_mmapped_chunk(const struct hm_mapping *m, const struct
 }
 
 /* A chunk of a thread's arena: heaps are aligned, and begin with a link to the arena. */
-static hm_no_asan bool is_arena_chunk(const struct hm_mapping *m, const struct chunk *c)
+static hm_no_sanitize bool is_arena_chunk(const struct hm_mapping *m, const struct chunk *c)
 {
 	uintptr_t at = (uintptr_t)c, base = hm_align_down(at, HEAP_SIZE);
 	const struct heap_info *heap = (const struct heap_info *)base;

@@ -5,6 +5,7 @@
  * owns: the page size, the mapping hint.
  * Every function keeps errno; failure is a value, never an abort. None
  * allocates. Tests replace the calls through hm_os_hooks.
+ * called from: every floor above.
  */
 #ifndef HM_OS_OS_H
 #define HM_OS_OS_H

@@ -3,6 +3,7 @@
  *
  * owns: nothing; the buffer is the caller's. Text that does not fit is cut, and
  * the buffer always stays terminated. No function here changes errno.
+ * called from: policy/options.c, report/, and whoever words a message.
  */
 #ifndef HM_OS_PRINT_H
 #define HM_OS_PRINT_H

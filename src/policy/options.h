@@ -4,6 +4,7 @@
  *
  * owns: hm_options. Never read on a fast path.
  * The environment is read with secure_getenv: a setuid program ignores it.
+ * called from: the library's constructor; the slow paths that an option steers.
  */
 #ifndef HM_POLICY_OPTIONS_H
 #define HM_POLICY_OPTIONS_H

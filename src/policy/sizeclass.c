@@ -57,7 +57,7 @@ const struct hm_class hm_classes[HM_CLASSES] = {
 	ONE(192),          ONE(256),         ONE(320),        ONE(384),
 	ONE(448),          ONE(512),         ONE(640),        ONE(768),
 	ONE(896),          ONE(1024),        ONE(1280),       ONE(1536),
-	ONE(1792),         ONE(1984),
+	ONE(1792),         ONE(2048),
 
 	ONE(64),           ONE(128),
 };

@@ -6,7 +6,7 @@
  * 8 KiB. Medium classes 32..61 step four to a doubling from 10 KiB to 128 KiB,
  * several blocks to a span, each stride 64 bytes longer than its nominal size
  * so that equal blocks do not share a cache set; above that one block to a
- * span of whole slabs, up to 1984 KiB. What is larger has no class. The last
+ * span of whole slabs, up to 2 MiB. What is larger has no class. The last
  * two classes, one block to one or two slabs, serve aligned requests only.
  */
 #ifndef HM_POLICY_SIZECLASS_H
@@ -29,7 +29,7 @@ enum {
 struct hm_class {
 	uint64_t magic;    /* ceil(2^64 / stride): n is a multiple iff n * magic < magic */
 	uint32_t stride;   /* bytes from one block to the next */
-	uint16_t capacity; /* blocks in a span that does not contain the header */
+	uint16_t capacity; /* blocks in a span */
 	uint16_t budget;   /* frees between two looks at the TLS SLL */
 	uint16_t wake;     /* this many free blocks make a slab worth waking */
 	uint8_t slabs;     /* slabs to a span */

@@ -3,8 +3,7 @@
  *
  * owns: all superslabs, their masks and the lists below, under one lock, which
  * is not held across a system call.
- * Lists: by longest free run (bit 0, the header's slab, not counted) for those
- * partly used; `warm` and `cold` for the empty ones, dirty and purged, most
+ * Lists: by longest free run for those partly used; `warm` and `cold` for the empty ones, dirty and purged, most
  * recent first; the full ones are on none. Which list follows from the masks
  * alone (requeue).
  * called from: heap/refill.c, heap/release.c, heap/remote_free.c, pool/waiting.c.
@@ -17,16 +16,16 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
+#include "slab/remote.h"
+#include "space/registry.h"
 
 #define ALL ((uint32_t)UINT32_MAX)
-/* Slab 0 shares its pages with the header: small blocks only, spans never. */
-#define HEADER_SLAB_STRIDE_MAX 1024
 
 static struct {
 	struct hm_lock lock;
 	bool ready;
 	uint32_t runs; /* bit r: by_run[r] is not empty */
-	struct hm_list by_run[HM_SLABS];
+	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
 	size_t nr_all, nr_warm, nr_cold;
 	uint64_t acquired, released;
@@ -55,10 +54,10 @@ static uint32_t span_bits(unsigned first, unsigned n)
 	return (ALL >> (HM_SLABS - n)) << first;
 }
 
-/* The whole region but the header's pages is known to be zero. */
+/* All of it is known to be zero. */
 static bool is_clean(const struct hm_superslab *ss)
 {
-	return (hm_load_relaxed(&ss->zero_mask) | 1) == ALL;
+	return hm_load_relaxed(&ss->zero_mask) == ALL;
 }
 
 static void unqueue(struct hm_superslab *ss)
@@ -74,7 +73,7 @@ static void unqueue(struct hm_superslab *ss)
 		else
 			pool.nr_warm--;
 	} else {
-		unsigned run = hm_superslab_longest_run(mask);
+		unsigned run = hm_mask_longest_run(mask);
 
 		if (hm_list_empty(&pool.by_run[run]))
 			pool.runs &= ~((uint32_t)1 << run);
@@ -89,7 +88,7 @@ static void enqueue(struct hm_superslab *ss)
 	if (mask == 0)
 		return;
 	if (mask != ALL) {
-		run = hm_superslab_longest_run(mask);
+		run = hm_mask_longest_run(mask);
 		hm_list_add_head(&pool.by_run[run], &ss->node);
 		pool.runs |= (uint32_t)1 << run;
 	} else if (is_clean(ss)) {
@@ -107,12 +106,10 @@ static struct hm_superslab *from_node(struct hm_list *n)
 }
 
 /* A superslab with room for the span, tightest fit first; NULL when none is mapped. */
-static struct hm_superslab *find(unsigned n, bool header_slab)
+static struct hm_superslab *find(unsigned n)
 {
-	uint32_t runs = pool.runs >> n << n;
+	uint32_t runs = n == HM_SLABS ? 0 : pool.runs >> n << n;
 
-	if (header_slab && (pool.runs & 1))
-		return from_node(pool.by_run[0].next);
 	if (runs != 0)
 		return from_node(pool.by_run[hm_ctz32(runs)].next);
 	if (!hm_list_empty(&pool.warm))
@@ -134,25 +131,59 @@ static void add(struct hm_superslab *ss)
 	enqueue(ss);
 }
 
-/* Called and returns with the lock held; drops it around the system call. */
+/*
+ * Maps a superslab, all slabs free and zero, registered, on no list. NULL when
+ * the OS refused.
+ */
+static struct hm_superslab *map_superslab(bool huge)
+{
+	char *base = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE);
+	struct hm_superslab *ss;
+	struct hm_zone *z;
+
+	if (base == NULL)
+		return NULL;
+	z = hm_registry_reserve(base);
+	if (z == NULL) {
+		hm_os_unmap(base, HM_SUPERSLAB_SIZE);
+		return NULL;
+	}
+	/* Before the first touch: with huge pages "always" the whole range would fault in. */
+	if (huge)
+		hm_os_advise_huge(base, HM_SUPERSLAB_SIZE);
+	else
+		hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
+	ss = hm_zone_unit(z, base);
+	ss->base = base;
+	ss->huge = huge;
+	hm_list_init(&ss->node);
+	hm_list_init(&ss->all_node);
+	hm_store_relaxed(&ss->free_mask, ALL);
+	hm_store_relaxed(&ss->zero_mask, ALL);
+	hm_slab_init_superslab(ss);
+	hm_registry_set(base, HM_REG_SUPERSLAB);
+	return ss;
+}
+
+/* Called and returns with the lock held; drops it around the system calls. */
 static struct hm_superslab *grow(void)
 {
 	bool huge = hm_ace_wants_huge(in_use());
 	struct hm_superslab *ss;
 
 	unlock_pool();
-	ss = hm_superslab_map(huge);
+	ss = map_superslab(huge);
 	lock_pool();
 	if (ss != NULL)
 		add(ss);
 	return ss;
 }
 
-static unsigned take_span(struct hm_superslab *ss, unsigned n, bool header_slab, bool *zero)
+static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
 	uint32_t clean = hm_load_relaxed(&ss->zero_mask);
-	unsigned first = header_slab && (mask & 1) ? 0 : hm_superslab_find_run(mask, n);
+	unsigned first = hm_mask_find_run(mask, n);
 	uint32_t bits = span_bits(first, n);
 
 	hm_check((mask & bits) == bits);
@@ -167,46 +198,37 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool header_slab,
 
 struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 {
-	unsigned n = hm_classes[cls].slabs;
-	bool header_slab = hm_class_is_tiny(cls) &&
-			   hm_classes[cls].stride <= HEADER_SLAB_STRIDE_MAX;
+	unsigned n = hm_classes[cls].slabs, first;
 	struct hm_superslab *ss;
 	struct hm_slab *s;
-	unsigned first;
 
 	lock_pool();
-	ss = find(n, header_slab);
+	ss = find(n);
 	if (ss == NULL)
 		ss = grow();
 	/* The OS refused: another thread may have released something meanwhile. */
 	if (ss == NULL)
-		ss = find(n, header_slab);
+		ss = find(n);
 	if (ss == NULL) {
 		unlock_pool();
 		return NULL;
 	}
-	first = take_span(ss, n, header_slab, zero);
+	first = take_span(ss, n, zero);
 	unlock_pool();
 
-	s = &ss->slabs[first];
-	hm_slab_format(s, cls, first == 0 ? hm_superslab_header_end(ss) : 0);
+	s = hm_slab_of_superslab(ss, first);
+	hm_slab_format(s, cls);
 	return s;
 }
 
 /*
  * Purges an empty superslab that is on no list. Outside the lock: nobody else
- * can reach it, but for readers of its header, which stays.
+ * can reach it.
  */
-static bool purge_superslab(struct hm_superslab *ss)
+static void purge_superslab(struct hm_superslab *ss)
 {
-	size_t pinned = hm_superslab_pinned(ss);
-	char *base = (char *)hm_superslab_base(ss);
-
-	if (!hm_os_purge(base + pinned, HM_SUPERSLAB_SIZE - pinned))
-		return false;
-	/* Slab 0 keeps the end of the header's last page as it was. */
-	hm_store_relaxed(&ss->zero_mask, ALL & ~(uint32_t)1);
-	return true;
+	if (hm_os_purge(ss->base, HM_SUPERSLAB_SIZE))
+		hm_store_relaxed(&ss->zero_mask, ALL);
 }
 
 void hm_pool_release(struct hm_slab *s)
@@ -242,7 +264,6 @@ void hm_pool_release(struct hm_slab *s)
 static uint32_t purge_slabs(struct hm_superslab *ss, uint32_t bits)
 {
 	uint32_t done = 0;
-	char *base = (char *)hm_superslab_base(ss);
 
 	while (bits != 0) {
 		unsigned first = hm_ctz32(bits);
@@ -250,21 +271,21 @@ static uint32_t purge_slabs(struct hm_superslab *ss, uint32_t bits)
 		unsigned n = rest == 0 ? HM_SLABS - first : hm_ctz32(rest);
 		uint32_t run = span_bits(first, n);
 
-		if (hm_os_purge(base + ((size_t)first << HM_SLAB_SHIFT), n * HM_SLAB_SIZE))
+		if (hm_os_purge(ss->base + first * HM_SLAB_SIZE, n * HM_SLAB_SIZE))
 			done |= run;
 		bits &= ~run;
 	}
 	return done;
 }
 
-/* Everything free and dirty in ss, slab 0 left out. Returns the slabs purged. */
+/* Everything free and dirty in ss. Returns the slabs purged. */
 static unsigned purge_free_slabs(struct hm_superslab *ss)
 {
 	uint32_t take, done;
 
 	lock_pool();
 	unqueue(ss);
-	take = hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask) & ~(uint32_t)1;
+	take = hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) & ~take);
 	enqueue(ss);
 	unlock_pool();
@@ -301,11 +322,11 @@ size_t hm_pool_prewarm(size_t n)
 	size_t done = 0;
 
 	for (; done < n; done++) {
-		struct hm_superslab *ss = hm_superslab_map(false);
+		struct hm_superslab *ss = map_superslab(false);
 
 		if (ss == NULL)
 			break;
-		hm_os_populate((void *)hm_superslab_base(ss), HM_SUPERSLAB_SIZE);
+		hm_os_populate(ss->base, HM_SUPERSLAB_SIZE);
 		lock_pool();
 		add(ss);
 		unlock_pool();

@@ -53,9 +53,9 @@ RACY static void count_superslab(struct hm_superslab *ss, void *arg)
 
 	st->superslabs++;
 	st->free_slabs += hm_popcount32(free_mask);
-	st->dirty_slabs += hm_popcount32(free_mask & ~zero_mask & ~(uint32_t)1);
+	st->dirty_slabs += hm_popcount32(free_mask & ~zero_mask);
 	for (unsigned i = 0; i < HM_SLABS; i++) {
-		struct hm_slab *s = &ss->slabs[i];
+		struct hm_slab *s = hm_slab_of_superslab(ss, i);
 
 		if ((free_mask >> i & 1) || s->lead != 0 || s->cls >= HM_CLASSES)
 			continue;

@@ -48,16 +48,13 @@ hm_inline struct hm_user hm_to_user(struct hm_base b, bool tiny)
 }
 
 /*
- * Offset of block 0's user pointer from `start`, the first byte of a slab that
- * may be used (0, or the header's end in slab 0): aligned to the largest power
- * of two that divides the stride, with room for the header byte.
+ * Offset of block 0's user pointer in its slab: with room for the header byte,
+ * a multiple of the largest power of two that divides the stride.
  */
-hm_inline size_t hm_layout_first(size_t start, unsigned cls)
+hm_inline size_t hm_layout_first(unsigned cls)
 {
-	size_t lead = hm_layout_lead(hm_class_is_tiny(cls));
-	size_t align = hm_low_bit(hm_classes[cls].stride);
-
-	return hm_align_up(start + lead, align > HM_SLAB_SIZE ? HM_SLAB_SIZE : align);
+	return hm_layout_lead(hm_class_is_tiny(cls)) == 0 ? 0 :
+							    hm_low_bit(hm_classes[cls].stride);
 }
 
 /* The link of a free block lives at its user address, so that it is aligned. */
@@ -131,13 +128,5 @@ hm_inline uintptr_t hm_superslab_base(const void *p)
 {
 	return (uintptr_t)p & ~(uintptr_t)HM_SUPERSLAB_MASK;
 }
-
-/* Byte offset of the slab's metadata from the superslab's base: number and colour at once. */
-hm_inline size_t hm_meta_offset(const void *p)
-{
-	return ((uintptr_t)p >> (HM_SLAB_SHIFT - HM_META_SHIFT)) & HM_META_INDEX_MASK;
-}
-
-_Static_assert(HM_SUPERSLAB_SHIFT == HM_SLAB_SHIFT + 5, "slab number and colour are neighbours");
 
 #endif

@@ -10,27 +10,19 @@
 #include "slab/remote.h"
 
 #include "base/assert.h"
-#include "base/geometry.h"
 
-/* Distance from metadata to remote head, see struct hm_superslab. */
-#define REMOTE_DISTANCE (HM_TABLE_SIZE + 256)
-
-struct hm_remote *hm_remote_of(struct hm_slab *s)
+static uint32_t encode(const struct hm_remote *r, struct hm_base b, bool tiny)
 {
-	return (struct hm_remote *)(void *)((char *)s + REMOTE_DISTANCE);
+	return (uint32_t)((size_t)((char *)hm_to_user(b, tiny).p - r->start) / HM_ALIGN) + 1;
 }
 
-static uint32_t encode(struct hm_slab *s, struct hm_base b, bool tiny)
-{
-	return (uint32_t)(((uintptr_t)hm_to_user(b, tiny).p - hm_superslab_base(s)) / HM_ALIGN);
-}
-
-static struct hm_base decode(struct hm_slab *s, uint32_t word, bool tiny)
+static struct hm_base decode(const struct hm_remote *r, uint32_t word, bool tiny)
 {
 	uint32_t units = word & HM_REMOTE_LIST_MASK;
-	struct hm_user u = { (void *)(hm_superslab_base(s) + (uintptr_t)units * HM_ALIGN) };
 
-	return units == 0 ? (struct hm_base){ NULL } : hm_to_base(u, tiny);
+	if (units == 0)
+		return (struct hm_base){ NULL };
+	return hm_to_base((struct hm_user){ r->start + (size_t)(units - 1) * HM_ALIGN }, tiny);
 }
 
 /*
@@ -54,7 +46,7 @@ static void splice(struct hm_slab *s, struct hm_base list, uint32_t n, bool tiny
 static void drain_claimed(struct hm_slab *s, uint32_t old)
 {
 	bool tiny = hm_class_is_tiny(s->cls);
-	struct hm_base list = decode(s, old, tiny);
+	struct hm_base list = decode(hm_remote_of(s), old, tiny);
 
 	if (list.p != NULL)
 		splice(s, list, hm_slab_used(s) - hm_remote_count(old), tiny);
@@ -67,11 +59,11 @@ enum hm_push hm_remote_push(struct hm_slab *s, struct hm_base first, struct hm_b
 	unsigned cls = s->cls;
 	bool tiny = hm_class_is_tiny(cls);
 	uint32_t wake = s->capacity - hm_classes[cls].wake;
-	uint32_t list = encode(s, first, tiny);
+	uint32_t list = encode(r, first, tiny);
 	uint32_t old = hm_load_relaxed(&r->word), new, out, left;
 
 	do {
-		hm_link_set(last, tiny, decode(s, old, tiny));
+		hm_link_set(last, tiny, decode(r, old, tiny));
 		new = (old & ~HM_REMOTE_LIST_MASK) | list;
 		if (old & HM_REMOTE_OWNED)
 			new += n * HM_REMOTE_COUNT_ONE;
@@ -113,7 +105,7 @@ uint32_t hm_remote_take(struct hm_slab *s)
 	old = hm_swap_acq_rel(&r->word, HM_REMOTE_OWNED);
 	hm_assert(old & HM_REMOTE_OWNED);
 	n = hm_remote_count(old);
-	splice(s, decode(s, old, tiny), n, tiny);
+	splice(s, decode(hm_remote_of(s), old, tiny), n, tiny);
 	return n;
 }
 

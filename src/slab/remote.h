@@ -2,15 +2,14 @@
  * remote.h - the remote head: one word a slab through which threads that do
  * not own it give blocks back, and which says who may claim it.
  *
- * owns: struct hm_remote, on a cache line of its own, never beside what the
- * owner writes. A multi-producer stack (R. K. Treiber, Systems programming:
+ * owns: the word of struct hm_remote. A multi-producer stack (R. K. Treiber, Systems programming:
  * coping with parallelism, IBM RJ 5118, 1986) that only its owner empties, and
  * empties whole, so there is no ABA; the ownership bit in the same word is
  * after D. Leijen's mimalloc 3 (page->xthread_free).
  *
  *   word = | waiting | owned | count: 13 | list: 17 |
  *   list   user address of the first block, in 16-byte units from the
- *          superslab's base; 0 is empty (the header is at 0).
+ *          slab's start, plus one; 0 is empty.
  *   owned  by a heap, or by a thread in transit; then count is the blocks on
  *          the list. Else count is the blocks still out, and the push that
  *          brings it to 0 knows from this word alone that it was the last.
@@ -26,14 +25,6 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "slab/slab.h"
-
-struct hm_remote {
-	_Atomic uint32_t word;
-	/* The class on whose waiting list the slab is, or HM_CLASSES; under that list's lock. */
-	_Atomic uint8_t waiting_class;
-} __attribute__((aligned(64)));
-
-_Static_assert(sizeof(struct hm_remote) == 64, "a remote head has its cache line alone");
 
 #define HM_REMOTE_LIST_MASK ((uint32_t)0x1ffff)
 #define HM_REMOTE_COUNT_SHIFT 17
@@ -89,8 +80,5 @@ bool hm_remote_wait(struct hm_slab *s);
 
 /* Under the waiting list's lock, the slab just unlinked from it: claims and drains it. */
 void hm_remote_claim_waiting(struct hm_slab *s);
-
-/* The slab's remote head. */
-struct hm_remote *hm_remote_of(struct hm_slab *s);
 
 #endif

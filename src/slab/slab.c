@@ -8,13 +8,29 @@
 
 #include "slab/slab.h"
 
-void hm_slab_format(struct hm_slab *s, unsigned cls, size_t start)
+#include "slab/remote.h"
+
+struct hm_slab *hm_slab_of_superslab(const struct hm_superslab *ss, unsigned i)
+{
+	return hm_slab_at(ss->base) + i;
+}
+
+void hm_slab_init_superslab(struct hm_superslab *ss)
+{
+	for (unsigned i = 0; i < HM_SLABS; i++) {
+		struct hm_remote *r = hm_remote_of(hm_slab_of_superslab(ss, i));
+
+		hm_store_relaxed(&r->word, HM_REMOTE_OWNED);
+		hm_store_relaxed(&r->waiting_class, HM_CLASSES);
+		r->start = ss->base + i * HM_SLAB_SIZE;
+		r->superslab = ss;
+	}
+}
+
+void hm_slab_format(struct hm_slab *s, unsigned cls)
 {
 	const struct hm_class *c = &hm_classes[hm_class_checked(cls)];
-	size_t lead = hm_layout_lead(hm_class_is_tiny(cls));
-	size_t first = hm_layout_first(start, cls);
-	size_t room = (size_t)c->slabs * HM_SLAB_SIZE - first + lead;
-	uint32_t origin = (uint32_t)(uintptr_t)hm_slab_start(s) + (uint32_t)first;
+	uint32_t origin = (uint32_t)(uintptr_t)(hm_slab_start(s) + hm_layout_first(cls));
 
 	for (unsigned i = 0; i < c->slabs; i++) {
 		hm_store_relaxed(&s[i].owner, NULL);
@@ -25,7 +41,7 @@ void hm_slab_format(struct hm_slab *s, unsigned cls, size_t start)
 	}
 	s->free.p = NULL;
 	hm_store_relaxed(&s->used, 0);
-	s->capacity = (uint16_t)(room / c->stride);
+	s->capacity = c->capacity;
 	s->carved = 0;
 	hm_list_init(&s->node);
 	hm_store_relaxed(&s->binder, NULL);

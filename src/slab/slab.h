@@ -2,7 +2,8 @@
  * slab.h - one slab, or span of slabs, of one class: its metadata line, block
  * arithmetic, its free list.
  *
- * owns: struct hm_slab, 64 bytes, the table's entry.
+ * owns: struct hm_slab, 64 bytes, the zone's line for the slab, and struct
+ * hm_remote, its second line, on which other threads write.
  * Only the slab's owner touches free, used and carved (design invariant 1);
  * who the owner is, is remote.h's word. `owner` is the heap whose frees may
  * stay on its own TLS SLL: affinity, nothing depends on it; `binder` is exact
@@ -17,6 +18,7 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "slab/layout.h"
+#include "space/registry.h"
 
 struct hm_heap;
 
@@ -40,15 +42,40 @@ struct hm_slab {
 
 _Static_assert(sizeof(struct hm_slab) == HM_META_SIZE, "one cache line a slab");
 
-/* The metadata of the slab that contains p, which lies in a live superslab. */
+/* Never beside what the owner writes; see remote.h for the word. */
+struct hm_remote {
+	_Atomic uint32_t word;
+	/* The class on whose waiting list the slab is, or HM_CLASSES; under that list's lock. */
+	_Atomic uint8_t waiting_class;
+	char *start; /* the slab's first byte */
+	struct hm_superslab *superslab;
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct hm_remote) == HM_META_SIZE, "a remote head has its line alone");
+
+/* The metadata of the slab that contains p; NULL when its zone has nothing. Any p. */
 hm_inline struct hm_slab *hm_slab_at(const void *p)
 {
-	return (struct hm_slab *)(hm_superslab_base(p) + hm_meta_offset(p));
+	struct hm_zone *z = hm_zone_of(p);
+
+	return hm_unlikely(z == NULL) ? NULL : (struct hm_slab *)(void *)hm_zone_slab(z, p);
+}
+
+hm_inline struct hm_remote *hm_remote_of(const struct hm_slab *s)
+{
+	return (struct hm_remote *)(void *)((char *)(uintptr_t)s +
+					    offsetof(struct hm_zone, remotes));
+}
+
+hm_inline struct hm_superslab *hm_superslab_of(const struct hm_slab *s)
+{
+	return hm_remote_of(s)->superslab;
 }
 
 /*
  * Affinity, read by the fast path of free: any value is good, an old one too,
- * so an ordinary load will do, which folds into the comparison.
+ * so an ordinary load will do, which folds into the comparison. NULL in every
+ * line that is not a slab in use.
  */
 hm_inline struct hm_heap *hm_slab_owner(const struct hm_slab *s)
 {
@@ -65,23 +92,22 @@ hm_inline struct hm_slab *hm_slab_head(struct hm_slab *s)
 	return s - s->lead;
 }
 
-hm_inline unsigned hm_slab_number(const struct hm_slab *s)
-{
-	return (unsigned)((uintptr_t)s >> HM_META_SHIFT) & (HM_SLABS - 1);
-}
-
 hm_inline char *hm_slab_start(const struct hm_slab *s)
 {
-	return (char *)(hm_superslab_base(s) + ((size_t)hm_slab_number(s) << HM_SLAB_SHIFT));
+	return hm_remote_of(s)->start;
+}
+
+hm_inline unsigned hm_slab_number(const struct hm_slab *s)
+{
+	return (unsigned)((uintptr_t)hm_slab_start(s) >> HM_SLAB_SHIFT) & (HM_SLABS - 1);
 }
 
 /* User pointer of block k. */
 hm_inline struct hm_user hm_slab_block(const struct hm_slab *s, unsigned k)
 {
-	uintptr_t start = (uintptr_t)hm_slab_start(s);
-	uint32_t first = s->origin - (uint32_t)start;
+	char *first = hm_slab_start(s) + hm_layout_first(s->cls);
 
-	return (struct hm_user){ (void *)(start + first + (size_t)k * hm_classes[s->cls].stride) };
+	return (struct hm_user){ first + (size_t)k * hm_classes[s->cls].stride };
 }
 
 /* Is p, which lies in the slab's span, the user pointer of a block (guards cheap)? */
@@ -99,9 +125,15 @@ hm_inline bool hm_slab_is_block(const struct hm_slab *s, const void *p)
 
 /*
  * Makes the free span that begins at s a slab of the class, owned by nobody:
- * metadata of all its slabs. `start` is the first usable byte of the first slab.
+ * metadata of all its slabs.
  */
-void hm_slab_format(struct hm_slab *s, unsigned cls, size_t start);
+void hm_slab_format(struct hm_slab *s, unsigned cls);
+
+/* The 32 slabs of a new superslab: in the pool's hands, nothing out. */
+void hm_slab_init_superslab(struct hm_superslab *ss);
+
+/* Slab number i of a superslab. */
+struct hm_slab *hm_slab_of_superslab(const struct hm_superslab *ss, unsigned i);
 
 /* Affinity of all slabs of the span. */
 void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h);

@@ -1,99 +1,119 @@
 /*
  * registry.c - growing, setting and walking the registry.
  *
- * owns: the root, the leaves, the lock of their growth.
- * called from: space/superslab.c and pool/large.c (set), report/ (walk),
- * heap/fork.c.
+ * owns: the root, the zones, the lock of their growth.
+ * called from: pool/pool.c and pool/large.c (set), report/ (walk), heap/fork.c.
  */
 #include "base/base.h"
+
 #include "space/registry.h"
 
 #include "base/bits.h"
 #include "os/lock.h"
 #include "os/os.h"
 
-#define LEAF_SIZE ((size_t)1 << HM_REG_LEAF_BITS)
-#define UNIT_MASK ((uintptr_t)LEAF_SIZE - 1)
-
-_Static_assert(sizeof(hm_reg_byte) == 1, "one byte a unit");
 _Static_assert(sizeof(hm_registry_root) <= 32768, "the root is small");
 
-_Atomic(hm_reg_byte *) hm_registry_root[HM_REG_ROOT_SIZE];
+_Atomic(struct hm_zone_node *) hm_registry_root[HM_ROOT_NODES];
 
 static struct hm_lock growth = HM_LOCK_INIT(HM_RANK_REGISTRY);
-/*
- * The first leaf costs no system call: most processes live within its 32 GiB.
- * Untouched, it is no memory either.
- */
-static hm_reg_byte first_leaf[LEAF_SIZE];
-static bool first_leaf_taken;
 
-/* Under the lock. Fresh memory reads as HM_REG_NONE everywhere. */
-static hm_reg_byte *make_leaf(void)
+static struct hm_zone *map_zone(uint64_t number)
 {
 	size_t page = hm_os_page_size();
+	size_t size = hm_align_up(sizeof(struct hm_zone), page);
+	struct hm_zone *z = hm_os_map_aligned(size, page);
 
-	if (!first_leaf_taken) {
-		first_leaf_taken = true;
-		return first_leaf;
-	}
-	return hm_os_map_aligned(hm_align_up(LEAF_SIZE, page), page);
+	if (z == NULL)
+		return NULL;
+	/* A few lines of each table are used: never a huge page. */
+	hm_os_advise_nohuge(z, size);
+	z->base = (uintptr_t)(number << HM_ZONE_SHIFT);
+	return z;
 }
 
-/* The leaf of `top`, made if there is none; NULL when the OS refuses. */
-static hm_cold hm_reg_byte *grow(uintptr_t top)
+/* Publishes a zone; its node is in the first zone of each 32 GiB. */
+static void publish(struct hm_zone *z, uint64_t number)
 {
-	hm_reg_byte *leaf;
+	struct hm_zone_node *node = hm_load_relaxed(&hm_registry_root[number / HM_NODE_ZONES]);
 
+	if (node == NULL) {
+		hm_store_relaxed(&z->node.zone[number % HM_NODE_ZONES], z);
+		hm_store_release(&hm_registry_root[number / HM_NODE_ZONES], &z->node);
+	} else {
+		hm_store_release(&node->zone[number % HM_NODE_ZONES], z);
+	}
+}
+
+struct hm_zone *hm_registry_reserve(const void *p)
+{
+	uint64_t number = (uint64_t)(uintptr_t)p >> HM_ZONE_SHIFT;
+	struct hm_zone *z = hm_zone_of(p);
+
+	if (z != NULL || number >= (uint64_t)HM_ROOT_NODES * HM_NODE_ZONES)
+		return z;
 	hm_lock_take(&growth);
 	/* Another thread may have been here first. */
-	leaf = hm_load_relaxed(&hm_registry_root[top]);
-	if (leaf == NULL) {
-		leaf = make_leaf();
-		if (leaf != NULL)
-			hm_store_release(&hm_registry_root[top], leaf);
+	z = hm_zone_of(p);
+	if (z == NULL) {
+		z = map_zone(number);
+		if (z != NULL)
+			publish(z, number);
 	}
 	hm_lock_release(&growth);
-	return leaf;
+	return z;
 }
 
 bool hm_registry_set(const void *p, enum hm_reg_kind kind)
 {
-	uintptr_t unit = (uintptr_t)p >> HM_SUPERSLAB_SHIFT;
-	uintptr_t top = unit >> HM_REG_LEAF_BITS;
-	hm_reg_byte *leaf;
+	struct hm_zone *z = hm_zone_of(p);
 
-	if (top >= HM_REG_ROOT_SIZE)
-		return kind == HM_REG_NONE;
-	leaf = hm_load_acquire(&hm_registry_root[top]);
-	if (leaf == NULL) {
-		if (kind == HM_REG_NONE)
-			return true;
-		leaf = grow(top);
-		if (leaf == NULL)
-			return false;
-	}
-	hm_store_release(&leaf[unit & UNIT_MASK], (unsigned char)kind);
+	if (z == NULL && kind == HM_REG_NONE)
+		return true;
+	z = hm_registry_reserve(p);
+	if (z == NULL)
+		return false;
+	hm_store_release(&hm_zone_unit(z, p)->kind, (uint8_t)kind);
 	return true;
+}
+
+/* The next unit of one zone, from unit i on. */
+static void *next_in_zone(struct hm_zone *z, size_t i, enum hm_reg_kind *kind)
+{
+	for (; i < HM_ZONE_UNITS; i++) {
+		uint8_t k = hm_load_acquire(&z->units[i].kind);
+
+		if (k != HM_REG_NONE) {
+			*kind = (enum hm_reg_kind)k;
+			return (void *)(z->base + ((uintptr_t)i << HM_SUPERSLAB_SHIFT));
+		}
+	}
+	return NULL;
 }
 
 void *hm_registry_next(const void *from, enum hm_reg_kind *kind)
 {
-	uintptr_t unit = (uintptr_t)from >> HM_SUPERSLAB_SHIFT;
-	uintptr_t top = unit >> HM_REG_LEAF_BITS;
+	uint64_t at = hm_align_up((uintptr_t)from, HM_SUPERSLAB_SIZE);
+	uint64_t number = at >> HM_ZONE_SHIFT;
+	size_t unit = (size_t)(at >> HM_SUPERSLAB_SHIFT) & (HM_ZONE_UNITS - 1);
 
-	unit &= UNIT_MASK;
-	for (; top < HM_REG_ROOT_SIZE; top++, unit = 0) {
-		hm_reg_byte *leaf = hm_load_acquire(&hm_registry_root[top]);
+	if (at < (uintptr_t)from)
+		return NULL;
+	for (; number < (uint64_t)HM_ROOT_NODES * HM_NODE_ZONES; number++, unit = 0) {
+		struct hm_zone_node *node =
+			hm_load_acquire(&hm_registry_root[number / HM_NODE_ZONES]);
+		struct hm_zone *z;
+		void *p;
 
-		for (; leaf != NULL && unit < LEAF_SIZE; unit++) {
-			*kind = (enum hm_reg_kind)hm_load_relaxed(&leaf[unit]);
-			if (*kind != HM_REG_NONE)
-				return (void *)((top << HM_REG_LEAF_BITS | unit)
-						<< HM_SUPERSLAB_SHIFT);
+		if (node == NULL) {
+			number |= HM_NODE_ZONES - 1;
+			continue;
 		}
+		z = hm_load_acquire(&node->zone[number % HM_NODE_ZONES]);
+		p = z == NULL ? NULL : next_in_zone(z, unit, kind);
+		if (p != NULL)
+			return p;
 	}
-	*kind = HM_REG_NONE;
 	return NULL;
 }
 

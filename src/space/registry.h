@@ -1,70 +1,88 @@
 /*
- * registry.h - what is at an address: nothing, a superslab, a large block.
+ * registry.h - what is at an address: nothing, a superslab, a large block; and
+ * the metadata of its slab.
  *
- * owns: one byte for every 2 MiB of address space, in two levels: a root in
- * .bss that names leaves, and leaves made on demand and never freed. Reads are
- * lock-free, never fault and answer for any bit pattern.
+ * owns: the zones. A zone is the metadata of 4 GiB of address space, in one
+ * mapping that is made when the first block in that range is, and never goes:
+ * a cache line for each 64 KiB (slab/slab.h), another for its remote head, a
+ * record for each 2 MiB. Only the pages that are used are memory. The metadata
+ * of an address is thus found by shift and add from its zone, without a look
+ * at the superslab itself; dense as it is, one page of it serves 4 MiB of heap.
+ * Reads are lock-free, never fault and answer for any bit pattern.
  * invariants: an entry appears before the first block of its range is handed
- * out and goes after the last came back; entries of superslabs never go (their
- * ranges are kept for the life of the process).
- * called from: free and its kin on a hint miss; space/superslab.c, pool/large.c.
+ * out and goes after the last came back; entries of superslabs never go.
+ * called from: free and its kin on a hint miss; pool/pool.c, pool/large.c.
  */
 #ifndef HM_SPACE_REGISTRY_H
 #define HM_SPACE_REGISTRY_H
 
-#include "base/base.h"
 #include "base/atomic.h"
+#include "base/base.h"
 #include "base/geometry.h"
+#include "space/superslab.h"
 
-enum hm_reg_kind {
-	HM_REG_NONE = 0,
-	HM_REG_SUPERSLAB = 1,
-	HM_REG_LARGE = 2,         /* a large block's header is at the unit's base */
-	HM_REG_LARGE_SHIFTED = 3, /* the header is at the base of the unit before */
+#define HM_ZONE_SLABS ((size_t)1 << (HM_ZONE_SHIFT - HM_SLAB_SHIFT))
+#define HM_ZONE_UNITS ((size_t)1 << (HM_ZONE_SHIFT - HM_SUPERSLAB_SHIFT))
+
+struct hm_line {
+	char bytes[HM_META_SIZE];
+} __attribute__((aligned(64)));
+
+struct hm_zone;
+
+struct hm_zone_node {
+	_Atomic(struct hm_zone *) zone[HM_NODE_ZONES];
 };
 
-/*
- * User addresses have 47 bits (more only for programs that ask, and then
- * compare out); arm64 has 48. The root stays at 4096 leaves, 32 KiB.
- */
-#if defined(__aarch64__)
-#define HM_REG_ADDRESS_BITS 48
-#define HM_REG_LEAF_BITS 15
-#else
-#define HM_REG_ADDRESS_BITS 47
-#define HM_REG_LEAF_BITS 14
-#endif
-#define HM_REG_ROOT_BITS (HM_REG_ADDRESS_BITS - HM_SUPERSLAB_SHIFT - HM_REG_LEAF_BITS)
+struct hm_zone {
+	struct hm_line slabs[HM_ZONE_SLABS];   /* struct hm_slab */
+	struct hm_line remotes[HM_ZONE_SLABS]; /* struct hm_remote */
+	struct hm_superslab units[HM_ZONE_UNITS];
+	uintptr_t base;           /* first address of the 4 GiB */
+	struct hm_zone_node node; /* used when this zone was the first of its 32 GiB */
+};
 
-#if UINTPTR_MAX > 0xffffffffu
-#define HM_REG_ROOT_SIZE ((size_t)1 << HM_REG_ROOT_BITS)
-#else
-#define HM_REG_ROOT_SIZE ((size_t)1)
-#endif
+extern _Atomic(struct hm_zone_node *) hm_registry_root[HM_ROOT_NODES];
 
-typedef _Atomic unsigned char hm_reg_byte;
+/* The zone of any address, or NULL. */
+hm_inline struct hm_zone *hm_zone_of(const void *p)
+{
+	uint64_t number = (uint64_t)(uintptr_t)p >> HM_ZONE_SHIFT;
+	struct hm_zone_node *node;
 
-extern _Atomic(hm_reg_byte *) hm_registry_root[HM_REG_ROOT_SIZE];
+	if (hm_unlikely(number >= (uint64_t)HM_ROOT_NODES * HM_NODE_ZONES))
+		return NULL;
+	node = hm_load_acquire(&hm_registry_root[number / HM_NODE_ZONES]);
+	if (hm_unlikely(node == NULL))
+		return NULL;
+	return hm_load_acquire(&node->zone[number % HM_NODE_ZONES]);
+}
+
+/* The slab line of an address of the zone. */
+hm_inline struct hm_line *hm_zone_slab(struct hm_zone *z, const void *p)
+{
+	return &z->slabs[(uintptr_t)p >> HM_SLAB_SHIFT & (HM_ZONE_SLABS - 1)];
+}
+
+hm_inline struct hm_superslab *hm_zone_unit(struct hm_zone *z, const void *p)
+{
+	return &z->units[(uintptr_t)p >> HM_SUPERSLAB_SHIFT & (HM_ZONE_UNITS - 1)];
+}
 
 hm_inline enum hm_reg_kind hm_registry_get(const void *p)
 {
-	uintptr_t unit = (uintptr_t)p >> HM_SUPERSLAB_SHIFT;
-	uintptr_t top = unit >> HM_REG_LEAF_BITS;
-	hm_reg_byte *leaf;
+	struct hm_zone *z = hm_zone_of(p);
 
-	if (hm_unlikely(top >= HM_REG_ROOT_SIZE))
-		return HM_REG_NONE;
-	leaf = hm_load_acquire(&hm_registry_root[top]);
-	if (hm_unlikely(leaf == NULL))
-		return HM_REG_NONE;
-	return (enum hm_reg_kind)hm_load_relaxed(
-		&leaf[unit & (((uintptr_t)1 << HM_REG_LEAF_BITS) - 1)]);
+	return z == NULL ? HM_REG_NONE : (enum hm_reg_kind)hm_load_acquire(&hm_zone_unit(z, p)->kind);
 }
+
+/* The zone of p, made if there is none; NULL when the OS refuses or p is beyond reach. */
+struct hm_zone *hm_registry_reserve(const void *p);
 
 /*
  * Sets the entry of the unit that contains p. False (nothing changed) when a
- * new leaf was needed and the OS refused it, or p is beyond the reach; setting
- * a unit that was set before, or to HM_REG_NONE, never fails.
+ * new zone was needed and could not be had; setting a unit that was set
+ * before, or to HM_REG_NONE, never fails.
  */
 bool hm_registry_set(const void *p, enum hm_reg_kind kind);
 
@@ -74,7 +92,7 @@ bool hm_registry_set(const void *p, enum hm_reg_kind kind);
  */
 void *hm_registry_next(const void *from, enum hm_reg_kind *kind);
 
-/* Fork child: makes the registry's lock anew. */
+/* Fork: the lock of growth. */
 void hm_registry_fork_take(void);
 void hm_registry_fork_release(bool child);
 
