@@ -3,6 +3,7 @@
  * where errno is set.
  *
  * owns: nothing.
+ * called from: programs; the fast paths in heap/cache.h.
  */
 #include "base/base.h"
 

@@ -28,6 +28,16 @@
 						memory_order_acquire)
 
 /*
+ * A word of which any value is good, an old one too: an ordinary load, which
+ * the compiler may fold into a comparison. Of a pointer or word size.
+ */
+#if HM_SANITIZE
+#define hm_load_hint(type, p) hm_load_relaxed(p)
+#else
+#define hm_load_hint(type, p) (*(type const *)(const void *)(p))
+#endif
+
+/*
  * A counter with one writer and racy readers: an atomic cell, but no locked
  * instruction.
  */

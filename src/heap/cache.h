@@ -12,6 +12,7 @@
  *
  * The freed block goes on the list that malloc pops, so that the hottest block
  * is handed out next. instruction counts are pinned in tests/golden.
+ * called from: api/alloc.c and api/override_libc.c.
  */
 #ifndef HM_HEAP_CACHE_H
 #define HM_HEAP_CACHE_H

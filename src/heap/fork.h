@@ -1,5 +1,7 @@
 /*
  * fork.h - the library in a process that forks.
+ * owns: nothing.
+ * called from: heap/init.c.
  */
 #ifndef HM_HEAP_FORK_H
 #define HM_HEAP_FORK_H

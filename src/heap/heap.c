@@ -159,7 +159,10 @@ static struct hm_slab *slab_of(const void *p)
 	if (hm_registry_get(p) != HM_REG_SUPERSLAB)
 		return NULL;
 	s = find_span(p);
-	return s != NULL && hm_slab_is_block(s, p) ? s : NULL;
+	if (s == NULL || !hm_cache_is_live(s, (struct hm_user){ (void *)(uintptr_t)p },
+					   hm_class_is_tiny(s->cls)))
+		return NULL;
+	return s;
 }
 
 size_t hm_heap_usable(const void *p)
@@ -206,8 +209,8 @@ static void *realloc_copy(void *p, size_t old, size_t n)
 {
 	void *q = hm_heap_malloc(n);
 
-	if (q == NULL)
-		return NULL;
+	if (q == NULL) /* a smaller one needs no other place */
+		return n <= old ? p : NULL;
 	memcpy(q, p, old < n ? old : n);
 	hm_cache_free(p);
 	return q;
@@ -221,7 +224,7 @@ void *hm_heap_realloc(void *p, size_t n)
 
 	if (s != NULL) {
 		usable = hm_class_usable(s->cls);
-		/* It stays while it fits and fills at least half; a copy costs more than the rest. */
+		/* It stays while it fits and fills at least half: a copy costs more. */
 		if (n <= usable && (n > usable / 2 || usable <= 4 * HM_ALIGN))
 			return p;
 		return realloc_copy(p, usable, n);
@@ -260,9 +263,10 @@ size_t hm_heap_purge(void)
 
 void hm_cache_poison(struct hm_base b, unsigned cls)
 {
-	size_t n = hm_class_usable(cls);
+	size_t usable = hm_class_usable(cls);
+	size_t n = usable < HM_POISON_MAX ? usable : HM_POISON_MAX;
 
-	memset(hm_to_user(b, hm_class_is_tiny(cls)).p, HM_POISON, n < HM_POISON_MAX ? n : HM_POISON_MAX);
+	memset(hm_to_user(b, hm_class_is_tiny(cls)).p, HM_POISON, n);
 }
 
 void hm_cache_check_poison(struct hm_base b, unsigned cls)

@@ -5,6 +5,7 @@
  * owns: struct hm_heap, one a thread, type-stable (never unmapped, recycled by
  * later threads); reached by one initial-exec TLS pointer, which starts at a
  * static empty heap on which every fast path misses.
+ * called from: api/ and the parts of the heap.
  */
 #ifndef HM_HEAP_HEAP_H
 #define HM_HEAP_HEAP_H

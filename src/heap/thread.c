@@ -7,6 +7,7 @@
  * everything back and leaves it at the static late heap, on which every fast
  * path misses too and whose slow path uses one shared heap under a lock. The
  * shared heap also serves when there is no memory for another heap.
+ * called from: the slow paths, api/start.c, thread exit.
  */
 #include "base/base.h"
 

@@ -1,5 +1,7 @@
 /*
  * thread.h - what the library's start and its policies need of the threads.
+ * owns: nothing.
+ * called from: heap/init.c, heap/release.c.
  */
 #ifndef HM_HEAP_THREAD_H
 #define HM_HEAP_THREAD_H

@@ -1,5 +1,7 @@
 /*
  * ace.c - the fixed policy.
+ * owns: nothing.
+ * called from: pool/pool.c, heap/release.c, on slow paths.
  */
 #include "base/base.h"
 

@@ -3,6 +3,7 @@
  *
  * owns: nothing yet; the policy is fixed. The hot path reads what was set and
  * never decides; these are asked on slow paths only.
+ * called from: pool/pool.c, heap/release.c.
  */
 #ifndef HM_POLICY_ACE_H
 #define HM_POLICY_ACE_H

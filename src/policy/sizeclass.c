@@ -4,6 +4,7 @@
  * owns: hm_classes. All figures are computed by the compiler from the stride:
  * capacity from the stride that is carved, bookkeeping included, so that the
  * last block of every slab ends inside it (lessons.md, L6).
+ * called from: slab/, pool/, heap/.
  */
 #include "base/base.h"
 

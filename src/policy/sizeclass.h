@@ -8,6 +8,7 @@
  * so that equal blocks do not share a cache set; above that one block to a
  * span of whole slabs, up to 2 MiB. What is larger has no class. The last
  * two classes, one block to one or two slabs, serve aligned requests only.
+ * called from: every floor from slab up.
  */
 #ifndef HM_POLICY_SIZECLASS_H
 #define HM_POLICY_SIZECLASS_H

@@ -3,9 +3,9 @@
  *
  * owns: all superslabs, their masks and the lists below, under one lock, which
  * is not held across a system call.
- * Lists: by longest free run for those partly used; `warm` and `cold` for the empty ones, dirty and purged, most
- * recent first; the full ones are on none. Which list follows from the masks
- * alone (requeue).
+ * Lists: by longest free run for those partly used; `warm` and `cold` for the
+ * empty ones, dirty and purged, most recent first; the full ones are on none.
+ * Which list follows from the masks alone (enqueue).
  * called from: heap/refill.c, heap/release.c, heap/remote_free.c, pool/waiting.c.
  */
 #include "base/base.h"

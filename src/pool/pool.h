@@ -6,6 +6,7 @@
  * tightest fit, so that sparse ones drain and become empty; empty superslabs
  * are kept, the oldest of too many are purged, none is ever unmapped. No soft
  * caps: acquiring fails only when the OS does.
+ * called from: heap/ and pool/waiting.c.
  */
 #ifndef HM_POOL_POOL_H
 #define HM_POOL_POOL_H

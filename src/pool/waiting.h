@@ -7,6 +7,7 @@
  * and new slabs come last.
  * invariants: a slab is on the list of class c exactly while its remote head's
  * waiting_class is c; only under the lock of c does that change from or to c.
+ * called from: heap/.
  */
 #ifndef HM_POOL_WAITING_H
 #define HM_POOL_WAITING_H

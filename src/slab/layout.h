@@ -13,6 +13,7 @@
  *                [tag][ user: stride - 1 bytes ..................... ]
  *                      ^ 16-byte aligned; links live here
  *   guards full: the last 8 bytes of either are the canary.
+ * called from: slab/, heap/, and the reports.
  */
 #ifndef HM_SLAB_LAYOUT_H
 #define HM_SLAB_LAYOUT_H

@@ -18,6 +18,7 @@
  *          compare-and-swap sets `owned` has it.
  *
  * The protocol is checked exhaustively in tests/model/ownership.pml.
+ * called from: pool/ and heap/.
  */
 #ifndef HM_SLAB_REMOTE_H
 #define HM_SLAB_REMOTE_H

@@ -10,6 +10,7 @@
  * for the heap that reads itself in it, since each heap writes only itself
  * there, and NULL before it gives the slab up.
  * invariant: hm_slab_valid.
+ * called from: slab/, pool/, heap/, report/.
  */
 #ifndef HM_SLAB_SLAB_H
 #define HM_SLAB_SLAB_H
@@ -79,11 +80,7 @@ hm_inline struct hm_superslab *hm_superslab_of(const struct hm_slab *s)
  */
 hm_inline struct hm_heap *hm_slab_owner(const struct hm_slab *s)
 {
-#if HM_SANITIZE
-	return hm_load_relaxed(&s->owner);
-#else
-	return *(struct hm_heap *const *)(const void *)&s->owner;
-#endif
+	return hm_load_hint(struct hm_heap *, &s->owner);
 }
 
 /* The span's first slab. */

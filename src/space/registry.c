@@ -97,6 +97,7 @@ void *hm_registry_next(const void *from, enum hm_reg_kind *kind)
 	uint64_t number = at >> HM_ZONE_SHIFT;
 	size_t unit = (size_t)(at >> HM_SUPERSLAB_SHIFT) & (HM_ZONE_UNITS - 1);
 
+	*kind = HM_REG_NONE;
 	if (at < (uintptr_t)from)
 		return NULL;
 	for (; number < (uint64_t)HM_ROOT_NODES * HM_NODE_ZONES; number++, unit = 0) {

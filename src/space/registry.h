@@ -73,7 +73,9 @@ hm_inline enum hm_reg_kind hm_registry_get(const void *p)
 {
 	struct hm_zone *z = hm_zone_of(p);
 
-	return z == NULL ? HM_REG_NONE : (enum hm_reg_kind)hm_load_acquire(&hm_zone_unit(z, p)->kind);
+	if (z == NULL)
+		return HM_REG_NONE;
+	return (enum hm_reg_kind)hm_load_acquire(&hm_zone_unit(z, p)->kind);
 }
 
 /* The zone of p, made if there is none; NULL when the OS refuses or p is beyond reach. */
@@ -87,7 +89,8 @@ struct hm_zone *hm_registry_reserve(const void *p);
 bool hm_registry_set(const void *p, enum hm_reg_kind kind);
 
 /*
- * Walks: the first unit at or after `from` whose kind is not NONE, or NULL. For
+ * Walks: the first unit at or after `from` whose kind is not NONE, or NULL and
+ * *kind NONE. For
  * statistics and diagnosis; racy by nature.
  */
 void *hm_registry_next(const void *from, enum hm_reg_kind *kind);

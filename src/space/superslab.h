@@ -7,6 +7,7 @@
  * lists and counters are the pool's, under the pool's lock.
  * A superslab stays mapped and registered for the life of the process
  * (design invariant 5).
+ * called from: space/registry.h, pool/pool.c.
  */
 #ifndef HM_SPACE_SUPERSLAB_H
 #define HM_SPACE_SUPERSLAB_H
