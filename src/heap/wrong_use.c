@@ -10,7 +10,6 @@
 #include "base/assert.h"
 #include "os/maps.h"
 #include "os/print.h"
-#include "policy/options.h"
 #include "pool/large.h"
 #include "slab/layout.h"
 #include "slab/slab.h"
@@ -198,7 +197,7 @@ void hm_wrong_use_size(const void *p, size_t n, size_t align)
 {
 	struct finding f;
 
-	if (hm_options.guards < 2)
+	if (HM_GUARDS < 2)
 		return;
 	f = judge(p);
 	f.what = "the size given is not the block's";

@@ -15,7 +15,6 @@
 #include "base/geometry.h"
 #include "os/lock.h"
 #include "os/os.h"
-#include "policy/options.h"
 #include "policy/sizeclass.h"
 #include "pool/large_cache.h"
 #include "slab/layout.h"
@@ -120,7 +119,7 @@ static void canary_check(const struct hm_large *l)
 {
 	uint64_t v;
 
-	if (HM_CANARY_BYTES == 0 || hm_options.guards < 2)
+	if (HM_CANARY_BYTES == 0)
 		return;
 	memcpy(&v, user_of(l) + l->user_size, sizeof v);
 	if (hm_unlikely(v != canary_value(l)))
