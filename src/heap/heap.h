@@ -60,7 +60,7 @@ struct hm_heap {
 	struct hm_batch batches[HM_BATCHES];
 	struct hm_list node; /* of all heaps */
 	bool in_use;         /* a thread has it; under the heaps' lock */
-	uint8_t destructor_rounds;
+	bool exiting;        /* its thread's destructors run */
 	/* Statistics; the owner counts, others may read. */
 	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
 };

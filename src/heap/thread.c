@@ -3,10 +3,10 @@
  *
  * owns: the TLS pointer, all heaps (type-stable, recycled), the pthread key.
  * A thread starts at the static empty heap, on which every fast path misses,
- * and gets its own on the first miss. Its last pthread destructor round gives
- * everything back and leaves it at the static late heap, on which every fast
- * path misses too and whose slow path uses one shared heap under a lock. The
- * shared heap also serves when there is no memory for another heap.
+ * and gets its own on the first miss. Its second round of pthread destructors
+ * gives everything back and leaves it at the static late heap, on which every
+ * fast path misses too and whose slow path uses one shared heap under a lock.
+ * The shared heap also serves when there is no memory for another heap.
  * called from: the slow paths, api/start.c, thread exit.
  */
 #include "base/base.h"
@@ -17,7 +17,6 @@
 #include "os/lock.h"
 #include "os/os.h"
 
-#include <limits.h>
 #include <pthread.h>
 
 struct hm_heap hm_empty_heap, hm_late_heap;
@@ -108,7 +107,7 @@ static struct hm_heap *acquire_heap(void)
 		if (first)
 			heaps.first_tls = &hm_tls_heap;
 		h->in_use = true;
-		h->destructor_rounds = 0;
+		h->exiting = false;
 		hm_list_add_tail(&heaps.all, &h->node);
 		hm_count_add(&heaps.in_use, 1);
 	}
@@ -160,8 +159,10 @@ struct hm_heap *hm_heap_init_thread(void)
 }
 
 /*
- * Runs in each destructor round. Other destructors may allocate and free after
- * this one, so it puts itself off to the last round.
+ * Runs first of all destructors in a round, since its key is the oldest; the
+ * others then free what they hold. So it gives back once, lets the others run,
+ * and closes the heap in the next round: not in the last one, which a heap that
+ * was made inside a destructor would miss.
  */
 static void at_thread_exit(void *arg)
 {
@@ -169,7 +170,9 @@ static void at_thread_exit(void *arg)
 
 	if (h != hm_tls_heap)
 		return;
-	if (++h->destructor_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+	if (!h->exiting) {
+		h->exiting = true;
+		hm_release_caches(h);
 		pthread_setspecific(heaps.key, h);
 		return;
 	}

@@ -381,7 +381,7 @@ static void *move(struct hm_large *l, size_t size)
 		to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE);
 	if (to != NULL)
 		l = to;
-	/* The old place never fails; a new one once in 32 GiB needs 16 KiB for its entry. */
+	/* The old place never fails; a new one, once in 4 GiB, needs a zone for its entry. */
 	if (!enter(l, is_shifted(offset)))
 		hm_die("out of memory while a block moved", "to", (uintptr_t)l, "size", size, NULL,
 		       0);
