@@ -57,11 +57,11 @@ extern "C" {
 
 /* ---- Allocating ---- */
 
-/* A block of at least `size` bytes, contents undefined. A size of 0 gives a block of its own. */
+/* A block of at least `size` bytes, contents undefined; for 0 too, one of its own. */
 HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_size__(1))
 void *hak_malloc(size_t size) HAKMEM_NOTHROW;
 
-/* A block for `count` objects of `size` bytes, all bytes zero. ENOMEM when the product overflows. */
+/* A zeroed block for `count` objects of `size` bytes. ENOMEM when the product overflows. */
 HAKMEM_NEW HAKMEM_ATTRIBUTE(__alloc_size__(1, 2))
 void *hak_calloc(size_t count, size_t size) HAKMEM_NOTHROW;
 
@@ -75,7 +75,7 @@ void *hak_calloc(size_t count, size_t size) HAKMEM_NOTHROW;
 HAKMEM_ATTRIBUTE(__warn_unused_result__, __alloc_size__(2))
 void *hak_realloc(void *p, size_t size) HAKMEM_NOTHROW;
 
-/* hak_realloc to `count` objects of `size` bytes. ENOMEM, p untouched, when the product overflows. */
+/* hak_realloc to `count` objects of `size` bytes. ENOMEM when the product overflows. */
 HAKMEM_ATTRIBUTE(__warn_unused_result__, __alloc_size__(2, 3))
 void *hak_reallocarray(void *p, size_t count, size_t size) HAKMEM_NOTHROW;
 

@@ -48,8 +48,10 @@ bool hm_os_remap_in_place(void *p, size_t old_size, size_t new_size);
 /*
  * Moves the mapping [p, p+old) to a new address that is a multiple of `align`
  * and makes it new_size long. NULL when refused; the old mapping is then whole.
+ * accept, if not NULL, is asked of the new address before anything moves.
  */
-void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align);
+void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align,
+		       bool (*accept)(void *target));
 
 /* Monotonic milliseconds, coarse. */
 uint64_t hm_os_now_ms(void);

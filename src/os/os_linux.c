@@ -302,7 +302,8 @@ static void forget_target(uintptr_t target, size_t size, int error)
  * replaces nothing but that. A block that shrinks moves whole and is cut
  * afterwards, since the kernel cuts before it can fail.
  */
-void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align)
+void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align,
+		       bool (*accept)(void *target))
 {
 	int saved = errno;
 	size_t size = new_size > old_size ? new_size : old_size;
@@ -310,6 +311,10 @@ void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align)
 
 	if (hm_load_relaxed(&lost_targets) < LOST_TARGETS_MAX && !refused("mremap"))
 		target = map_aligned(size, align, PROT_NONE);
+	if (target != NULL && accept != NULL && !accept(target)) {
+		(void)raw_unmap((uintptr_t)target, size);
+		target = NULL;
+	}
 	if (target != NULL) {
 		hm_add_relaxed(&hm_os_counts.remaps, 1);
 		if (mremap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) ==

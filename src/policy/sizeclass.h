@@ -25,6 +25,8 @@
 enum {
 	HM_HEADER_BYTES = HM_HEADERLESS ? 0 : 1,
 	HM_CANARY_BYTES = HM_GUARDS == 2 ? 8 : 0,
+	/* A free block's link and canary do not overlap. */
+	HM_TOTAL_MIN = (int)sizeof(void *) + HM_HEADER_BYTES + HM_CANARY_BYTES,
 };
 
 struct hm_class {
@@ -68,8 +70,10 @@ hm_inline unsigned hm_class_of_tiny_total(size_t n)
 {
 	unsigned step;
 
+	if (n < HM_TOTAL_MIN)
+		n = HM_TOTAL_MIN;
 	if (n <= 128)
-		return (unsigned)((n + 15) / 16 - (n > 0));
+		return (unsigned)((n - 1) / 16);
 	step = hm_log2(n - 1);
 	return 8 + (step - 7) * 4 + (unsigned)(((n - 1) >> (step - 2)) & 3);
 }

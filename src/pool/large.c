@@ -363,6 +363,16 @@ static void *settle(struct hm_large *l, size_t size)
 }
 
 /*
+ * Before anything moves: the registry has room for the new place (and for the
+ * unit behind it, where a shifted block is entered).
+ */
+static bool has_room(void *target)
+{
+	return hm_registry_reserve(target) != NULL &&
+	       hm_registry_reserve((char *)target + HM_SUPERSLAB_SIZE) != NULL;
+}
+
+/*
  * While the mapping moves, the block is on no list and not in the registry: it
  * is its holder's alone, who is inside this call.
  */
@@ -376,15 +386,13 @@ static void *move(struct hm_large *l, size_t size)
 	leave(l);
 	hm_lock_release(&live.lock);
 
-	to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE);
+	to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
 	if (to == NULL && hm_large_purge() > 0)
-		to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE);
+		to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
 	if (to != NULL)
 		l = to;
-	/* The old place never fails; a new one, once in 4 GiB, needs a zone for its entry. */
-	if (!enter(l, is_shifted(offset)))
-		hm_die("out of memory while a block moved", "to", (uintptr_t)l, "size", size, NULL,
-		       0);
+	/* Neither place needs a new zone. */
+	hm_check(enter(l, is_shifted(offset)));
 
 	hm_lock_take(&live.lock);
 	l->zero = false;

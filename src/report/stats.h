@@ -20,10 +20,10 @@ struct hm_stats_class {
 
 struct hm_stats {
 	size_t superslabs, superslab_bytes; /* mapped */
-	size_t live_blocks, live_bytes;     /* in slabs, by usable size; large ones not among them */
+	size_t live_blocks, live_bytes;     /* in slabs, by usable size; no large ones */
 	size_t free_blocks, free_bytes;
 	size_t free_slabs;                  /* 64 KiB each, for any class */
-	size_t dirty_slabs;                 /* of these, not known to be zero: a purge gives them back */
+	size_t dirty_slabs;                 /* of these, what a purge would give back */
 	struct hm_stats_class classes[HM_CLASSES];
 	struct hm_large_counts large;
 };

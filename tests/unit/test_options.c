@@ -176,12 +176,11 @@ END_TEST
 START_TEST(all_are_read)
 {
 	WITH("A=b", "HAKMEM_PREWARM=12", "HAKMEM_KEEP_EMPTY=5", "HAKMEM_LARGE_CACHE=1M",
-	     "HAKMEM_HUGE_AFTER=0", "HAKMEM_GUARDS=0", "HAKMEM_STATS=yes", "HAKMEM_VERBOSE=1");
+	     "HAKMEM_HUGE_AFTER=0", "HAKMEM_STATS=yes", "HAKMEM_VERBOSE=1");
 	ck_assert_uint_eq(seen->prewarm, 12);
 	ck_assert_uint_eq(seen->keep_empty, 5);
 	ck_assert_uint_eq(seen->large_cache, 1048576);
 	ck_assert_uint_eq(seen->huge_after, 0);
-	ck_assert_uint_eq(seen->guards, 0);
 	ck_assert_uint_eq(seen->stats, 1);
 	ck_assert_uint_eq(seen->verbose, 1);
 	ck_assert_str_eq(said, "");

@@ -380,7 +380,7 @@ START_TEST(remap_move)
 
 	memset(p, 9, size);
 	errno = ODD_ERRNO;
-	q = hm_os_remap_move(p, size, 5 * MIB, 2 * MIB);
+	q = hm_os_remap_move(p, size, 5 * MIB, 2 * MIB, NULL);
 	ck_assert_ptr_nonnull(q);
 	ck_assert_ptr_ne(p, q);
 	ck_assert_uint_eq((uintptr_t)q % (2 * MIB), 0);
@@ -390,7 +390,7 @@ START_TEST(remap_move)
 	ck_assert_int_eq(q[size], 0);
 	q[5 * MIB - 1] = 8;
 	ck_assert_uint_eq(balance() - before, 2 * MIB);
-	r = hm_os_remap_move(q, 5 * MIB, MIB, 4 * MIB);
+	r = hm_os_remap_move(q, 5 * MIB, MIB, 4 * MIB, NULL);
 	ck_assert_ptr_nonnull(r);
 	ck_assert_uint_eq((uintptr_t)r % (4 * MIB), 0);
 	ck_assert(!mapped(q) && !mapped(r + MIB));
@@ -409,16 +409,16 @@ START_TEST(remap_move_refused)
 	memset(p, 9, size);
 	errno = ODD_ERRNO;
 	fail_from("mremap", 0);
-	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB));
+	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, NULL));
 	fail_from("mmap", 0);
-	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB));
+	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, NULL));
 	hm_os_fail_hook = NULL;
 	ck_assert_uint_eq(balance(), before);
 	/* Two mappings in the kernel's eyes: it refuses to grow them as one. */
 	ck_assert_int_eq(mprotect(p + MIB, page, PROT_READ), 0);
 	space = address_space();
 	for (int i = 0; i < 100; i++)
-		ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB));
+		ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, NULL));
 	ck_assert_uint_le(address_space() - space, 10 * 2 * size);
 	ck_assert(filled(p, size, 9));
 	ck_assert_int_eq(errno, ODD_ERRNO);
