@@ -20,7 +20,7 @@ static void *or_enomem(void *p)
 	return p;
 }
 
-void *hm_malloc_slow(size_t n, struct hm_heap *h, size_t twice)
+static hm_noinline void *refill(size_t n, struct hm_heap *h, size_t twice)
 {
 	bool zero;
 
@@ -30,9 +30,32 @@ void *hm_malloc_slow(size_t n, struct hm_heap *h, size_t twice)
 	return or_enomem(hm_refill_block(h, (unsigned)twice / 2, &zero));
 }
 
-void *hm_malloc_big(size_t n)
+void *hm_malloc_slow(size_t n, struct hm_heap *h, size_t twice)
+{
+	struct hm_bin *bin = &h->bins[twice / 2];
+
+	if (hm_likely(hm_cache_has_fresh(bin)))
+		return hm_cache_fresh(bin, (unsigned)twice / 2);
+	return refill(n, h, twice);
+}
+
+static hm_noinline void *malloc_any(size_t n)
 {
 	return or_enomem(n > PTRDIFF_MAX ? NULL : hm_heap_malloc(n));
+}
+
+void *hm_malloc_big(size_t n)
+{
+	struct hm_sll *sll;
+	unsigned cls;
+
+	if (hm_unlikely(n > (size_t)HM_MEDIUM_REQUEST_MAX))
+		return malloc_any(n);
+	cls = hm_class_of_medium(n);
+	sll = &hm_tls_heap->sll[cls];
+	if (hm_unlikely(sll->head.p == NULL))
+		return malloc_any(n);
+	return hm_cache_pop(sll, cls, false);
 }
 
 void *hm_calloc_slow(size_t n, struct hm_heap *h, size_t twice)

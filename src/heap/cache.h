@@ -106,6 +106,25 @@ hm_inline struct hm_base hm_cache_take_back(struct hm_slab *s, struct hm_user u,
 	return b;
 }
 
+/*
+ * Fresh memory of a bin, when it may be taken at once: the list is empty and
+ * nothing is known to be recycled. The static heaps' bins never have any.
+ */
+hm_inline bool hm_cache_has_fresh(const struct hm_bin *bin)
+{
+	return bin->bump_left > 0 && !bin->recycled;
+}
+
+hm_inline void *hm_cache_fresh(struct hm_bin *bin, unsigned cls)
+{
+	bool tiny = hm_class_is_tiny(cls);
+	struct hm_user u = { bin->bump };
+
+	bin->bump += hm_classes[cls].stride;
+	bin->bump_left--;
+	return hm_cache_hand_out(hm_to_base(u, tiny), cls, tiny, false);
+}
+
 /* Takes the first block of a list that is not empty. */
 hm_inline void *hm_cache_pop(struct hm_sll *sll, unsigned cls, bool tiny)
 {

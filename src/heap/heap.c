@@ -83,28 +83,23 @@ static void free_late(struct hm_slab *s, struct hm_base b)
 	hm_remote_give(NULL, s, b, b, 1);
 }
 
-/* The span in use that p, an address in a superslab, lies in; NULL when its slab is free. */
-static struct hm_slab *find_span(const void *p)
+/* The span in use that p, an address in a superslab of zone z, lies in; NULL: its slab is free. */
+static struct hm_slab *find_span(struct hm_zone *z, const void *p)
 {
-	struct hm_slab *s = hm_slab_at(p);
-	uint32_t free_mask = hm_load_relaxed(&hm_superslab_of(s)->free_mask);
+	struct hm_slab *s = (struct hm_slab *)(void *)hm_zone_slab(z, p);
+	unsigned number = (unsigned)((uintptr_t)p >> HM_SLAB_SHIFT) & (HM_SLABS - 1);
 
-	return free_mask >> hm_slab_number(s) & 1 ? NULL : hm_slab_head(s);
+	/* Whatever has an owner is in use; what has none may wait, or be free. */
+	if (hm_slab_owner(s) == NULL &&
+	    (hm_load_relaxed(&hm_zone_unit(z, p)->free_mask) >> number & 1))
+		return NULL;
+	return hm_slab_head(s);
 }
 
-static void set_hint(struct hm_heap *h, const void *p)
-{
-	struct hm_zone *z = hm_zone_of(p);
-
-	h->hint = z->base;
-	h->hint_table = (char *)z->slabs;
-	h->hint_slots = HM_ZONE_SLABS;
-}
-
-static void free_in_superslab(void *p)
+static void free_in_superslab(struct hm_zone *z, void *p)
 {
 	struct hm_heap *h = hm_tls_heap;
-	struct hm_slab *s = find_span(p);
+	struct hm_slab *s = find_span(z, p);
 	struct hm_user u = { p };
 	bool tiny = s != NULL && hm_class_is_tiny(s->cls);
 
@@ -118,32 +113,36 @@ static void free_in_superslab(void *p)
 		free_late(s, hm_cache_take_back(s, u, tiny));
 		return;
 	}
-	set_hint(h, p);
-	if (hm_load_relaxed(&s->owner) == h)
+	h->hint = z->base;
+	h->hint_table = (char *)z->slabs;
+	h->hint_slots = HM_ZONE_SLABS;
+	if (hm_slab_owner(s) == h)
 		hm_cache_push(h, s, u, tiny);
 	else
 		hm_remote_free(h, s, hm_cache_take_back(s, u, tiny));
 }
 
+static void free_large(void *p)
+{
+	struct hm_large *l = hm_large_find(p);
+
+	if (l == NULL || !hm_large_free(l))
+		hm_wrong_use_free(p, "free");
+}
+
 void hm_free_slow(void *p)
 {
-	struct hm_large *l;
+	struct hm_zone *z = hm_zone_of(p);
+	enum hm_reg_kind kind = HM_REG_NONE;
 
-	switch (hm_registry_get(p)) {
-	case HM_REG_SUPERSLAB:
-		free_in_superslab(p);
-		return;
-	case HM_REG_LARGE:
-	case HM_REG_LARGE_SHIFTED:
-		l = hm_large_find(p);
-		if (l == NULL || !hm_large_free(l))
-			hm_wrong_use_free(p, "free");
-		return;
-	case HM_REG_NONE:
-		if (p != NULL)
-			hm_wrong_use_free(p, "free");
-		return;
-	}
+	if (z != NULL)
+		kind = (enum hm_reg_kind)hm_load_acquire(&hm_zone_unit(z, p)->kind);
+	if (hm_likely(kind == HM_REG_SUPERSLAB))
+		free_in_superslab(z, p);
+	else if (kind != HM_REG_NONE)
+		free_large(p);
+	else if (p != NULL)
+		hm_wrong_use_free(p, "free");
 }
 
 void hm_heap_free(void *p)
@@ -158,7 +157,7 @@ static struct hm_slab *slab_of(const void *p)
 
 	if (hm_registry_get(p) != HM_REG_SUPERSLAB)
 		return NULL;
-	s = find_span(p);
+	s = find_span(hm_zone_of(p), p);
 	if (s == NULL || !hm_cache_is_live(s, (struct hm_user){ (void *)(uintptr_t)p },
 					   hm_class_is_tiny(s->cls)))
 		return NULL;

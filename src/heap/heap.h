@@ -21,19 +21,21 @@ struct hm_sll {
 	int32_t budget;
 };
 
-/* The rest of a class, off the fast paths. */
+/* The rest of a class, off the fast paths: one cache line. */
 struct hm_bin {
-	struct hm_base back;    /* the second list: older frees, spilled first */
-	struct hm_base mark;    /* the front's first block when the budget was last spent */
-	uint8_t rearmed;        /* times in a row that it was still the first */
 	char *bump;             /* fresh memory: user address of the next block */
 	uint32_t bump_left;     /* blocks in it; counted as used in their slab */
-	bool bump_zero;         /* it is known to be zero */
-	bool recycled;          /* some bound slab may have free blocks */
+	bool recycled;          /* look elsewhere first: a slab or `back` may have free blocks */
+	bool bump_zero;         /* fresh memory is known to be zero */
 	uint16_t nr_partial;
+	struct hm_base back;    /* the second list: older frees, spilled first */
 	struct hm_slab *bound;  /* where refills come from; NULL: none */
 	struct hm_list partial; /* other slabs bound to this heap, each with a free block */
-};
+	struct hm_base mark;    /* the front's first block when the budget was last spent */
+	uint8_t rearmed;        /* times in a row that it was still the first */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct hm_bin) == 64, "one cache line a bin");
 
 /* Blocks of one slab on their way home: one atomic operation a batch (after BatchIt, ISMM 2024). */
 struct hm_batch {
@@ -108,7 +110,6 @@ void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero);
 
 /* release.c */
 void hm_release_spill(struct hm_heap *h, unsigned cls);
-void hm_release_block(struct hm_heap *h, struct hm_slab *s, struct hm_base b);
 void hm_release_all(struct hm_heap *h); /* exit: SLLs, fresh memory, batches, slabs */
 void hm_release_caches(struct hm_heap *h); /* purge: SLLs and batches go home */
 void hm_release_bind(struct hm_heap *h, struct hm_slab *s); /* into the partial list */

@@ -107,17 +107,6 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 	}
 }
 
-static void *bump(struct hm_bin *bin, unsigned cls, bool *zero)
-{
-	bool tiny = hm_class_is_tiny(cls);
-	struct hm_user u = { bin->bump };
-
-	bin->bump += hm_classes[cls].stride;
-	bin->bump_left--;
-	*zero = bin->bump_zero;
-	return hm_cache_hand_out(hm_to_base(u, tiny), cls, tiny, false);
-}
-
 /* refill may have to give memory back first, when the OS refuses. */
 static bool refill_or_purge(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 {
@@ -142,8 +131,10 @@ void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero)
 			*zero = false;
 			return hm_cache_pop(sll, cls, hm_class_is_tiny(cls));
 		}
-		if (hm_likely(bin->bump_left > 0 && !bin->recycled))
-			return bump(bin, cls, zero);
+		if (hm_cache_has_fresh(bin)) {
+			*zero = bin->bump_zero;
+			return hm_cache_fresh(bin, cls);
+		}
 		if (!refill_or_purge(h, cls, bin))
 			return NULL;
 	}

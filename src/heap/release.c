@@ -71,50 +71,81 @@ static void limit_partial(struct hm_heap *h, struct hm_bin *bin)
 	hm_waiting_give_up(s);
 }
 
-/* The slab is bound to this heap: the block goes on its free list. */
-static void release_bound(struct hm_heap *h, struct hm_slab *s, struct hm_base b)
+/* After a block came back to a bound slab that is not the bin's own: used is at a mark. */
+static hm_noinline void at_mark(struct hm_bin *bin, struct hm_slab *s)
 {
-	struct hm_bin *bin = &h->bins[s->cls];
-	bool awake = is_awake(s);
-
-	hm_slab_push(s, b, hm_class_is_tiny(s->cls));
-	bin->recycled = true;
-	if (s == bin->bound)
-		return;
 	if (hm_slab_used(s) == 0) {
 		drop_partial(bin, s);
 		hm_pool_release(s);
-	} else if (!awake && is_awake(s)) {
+	} else {
 		hm_list_remove(&s->node);
 		hm_list_add_head(&bin->partial, &s->node);
 	}
 }
 
-void hm_release_block(struct hm_heap *h, struct hm_slab *s, struct hm_base b)
+/*
+ * The slab is bound to this heap: the block goes on its free list. One block at
+ * a time, so the marks are met exactly; hm_release_bind looks at them too.
+ */
+hm_inline void release_bound(struct hm_bin *bin, struct hm_slab *s, struct hm_base b,
+			     unsigned cls, uint32_t awake)
 {
-	unsigned cls = s->cls; /* not to be read when the last block is back */
+	uint32_t used = hm_slab_used(s) - 1;
 
-	if (hm_load_relaxed(&s->binder) == h) {
-		release_bound(h, s, b);
-	} else if (hm_remote_claim_dormant(s)) {
-		/* The adopt boundary: claimed, the claim won, drained; now bound. */
-		hm_release_bind(h, s);
-		release_bound(h, s, b);
-		limit_partial(h, &h->bins[cls]);
-	} else {
+	hm_link_set(b, hm_class_is_tiny(cls), s->free);
+	s->free = b;
+	hm_store_relaxed(&s->used, used);
+	if (hm_unlikely(used == 0 || used == awake) && s != bin->bound)
+		at_mark(bin, s);
+}
+
+static uint32_t awake_mark(unsigned cls)
+{
+	return (uint32_t)hm_classes[cls].capacity - hm_classes[cls].wake;
+}
+
+/* A block of a slab that is not bound to this heap. */
+static hm_noinline void release_other(struct hm_heap *h, struct hm_slab *s, struct hm_base b,
+				      unsigned cls)
+{
+	struct hm_bin *bin = &h->bins[cls];
+
+	if (!hm_remote_claim_dormant(s)) {
 		hm_remote_free(h, s, b);
+		return;
 	}
+	/* The adopt boundary: claimed, the claim won, drained; now bound. */
+	hm_release_bind(h, s);
+	release_bound(bin, s, b, cls, awake_mark(cls));
+	limit_partial(h, bin);
+}
+
+/* The slab's line by the heap's hint, else by the registry. */
+static struct hm_slab *slab_of(const struct hm_heap *h, const void *p)
+{
+	size_t slot = ((uintptr_t)p ^ h->hint) >> HM_SLAB_SHIFT;
+
+	if (hm_likely(slot < h->hint_slots))
+		return (struct hm_slab *)(void *)(h->hint_table + (slot << HM_META_SHIFT));
+	return hm_slab_at(p);
 }
 
 /* Up to max blocks of a list go home; what remains is returned. */
 static struct hm_base spill_list(struct hm_heap *h, struct hm_base b, unsigned cls, unsigned max)
 {
+	struct hm_bin *bin = &h->bins[cls];
 	bool tiny = hm_class_is_tiny(cls);
+	uint32_t awake = awake_mark(cls);
 
+	bin->recycled = true;
 	while (b.p != NULL && max-- > 0) {
 		struct hm_base next = hm_link_get(b, tiny);
+		struct hm_slab *s = hm_slab_head(slab_of(h, hm_to_user(b, tiny).p));
 
-		hm_release_block(h, hm_slab_head(hm_slab_at(hm_to_user(b, tiny).p)), b);
+		if (hm_likely(hm_load_relaxed(&s->binder) == h))
+			release_bound(bin, s, b, cls, awake);
+		else
+			release_other(h, s, b, cls);
 		b = next;
 	}
 	return b;
@@ -153,6 +184,7 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 	}
 	bin->back = sll->head;
 	sll->head.p = NULL;
+	bin->recycled = true;
 }
 
 void hm_free_spent(struct hm_heap *h, size_t offset)

@@ -71,32 +71,41 @@ void hm_classes_fill_lookup(uint8_t lookup[HM_TINY_LOOKUP])
 		lookup[i] = (uint8_t)(2 * hm_class_of_tiny_total((size_t)i * HM_ALIGN));
 }
 
-/* First class whose blocks hold n, among [lo, hi]; strides rise with the class. */
-static unsigned find_class(size_t n, unsigned lo, unsigned hi)
-{
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
+#define LAST_MEDIUM (HM_TINY_CLASSES + HM_MEDIUM_CLASSES - 1)
+/* One block to a span from here on: the block starts where its slab does. */
+#define FIRST_ONE (HM_TINY_CLASSES + 16)
+#define FIRST_BIG (FIRST_ONE + 6)
 
-		if (hm_class_usable(mid) < n)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+/* Four to a doubling: the class of n in (2^base, ...], counted from 0. */
+static unsigned quarter(size_t n, unsigned base)
+{
+	unsigned step = hm_log2(n - 1);
+
+	return (step - base) * 4 + (unsigned)((n - 1) >> (step - 2) & 3);
 }
 
-#define LAST_MEDIUM (HM_TINY_CLASSES + HM_MEDIUM_CLASSES - 1)
+unsigned hm_class_of_medium(size_t n)
+{
+	size_t total = n + HM_CANARY_BYTES;
+
+	if (total <= MANY_STRIDE(128)) {
+		/* A stride is COLOUR longer than the nominal size. */
+		size_t nominal = total > HM_TINY_MAX + COLOUR ? total - COLOUR : HM_TINY_MAX + 1;
+
+		return HM_TINY_CLASSES + quarter(nominal, 13);
+	}
+	if (total <= (size_t)512 << 10)
+		return FIRST_ONE + (unsigned)((total - 1) >> HM_SLAB_SHIFT) - 2;
+	return FIRST_BIG + quarter(total, 19);
+}
 
 unsigned hm_class_of(size_t n)
 {
 	if (n <= (size_t)HM_TINY_REQUEST_MAX)
 		return hm_class_of_tiny_total(n + HM_HEADER_BYTES + HM_CANARY_BYTES);
 	hm_check(n <= (size_t)HM_MEDIUM_REQUEST_MAX);
-	return find_class(n, HM_TINY_CLASSES, LAST_MEDIUM);
+	return hm_class_of_medium(n);
 }
-
-/* One block to a span: the block starts where its slab does. */
-#define FIRST_ONE (HM_TINY_CLASSES + 16)
 
 unsigned hm_class_of_aligned(size_t n, size_t align)
 {
@@ -110,5 +119,5 @@ unsigned hm_class_of_aligned(size_t n, size_t align)
 	for (unsigned cls = LAST_MEDIUM + 1; cls < HM_CLASSES; cls++)
 		if (hm_class_usable(cls) >= n)
 			return cls;
-	return find_class(n, FIRST_ONE, LAST_MEDIUM);
+	return hm_class_of_medium(n < MANY_STRIDE(128) ? MANY_STRIDE(128) + 1 : n);
 }

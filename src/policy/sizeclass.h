@@ -81,6 +81,9 @@ hm_inline unsigned hm_class_of_tiny_total(size_t n)
 /* Class of a request of n bytes, n <= HM_MEDIUM_REQUEST_MAX. Slow paths only. */
 unsigned hm_class_of(size_t n);
 
+/* The same for a request that no tiny class holds. */
+unsigned hm_class_of_medium(size_t n);
+
 /*
  * The smallest class whose blocks hold n bytes at multiples of align, a power
  * of two; HM_CLASSES when there is none (a large block serves it).
