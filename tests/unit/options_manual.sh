@@ -1,0 +1,27 @@
+#!/bin/bash
+# The options exist once: the table in policy/options.def, the manual and what the code reads agree.
+set -u
+src=${HM_SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+table=$src/src/policy/options.def
+status=0
+
+complain() { echo "$*"; status=1; }
+
+in_table=$(sed -n 's/^HM_OPTION([a-z_]*, \([A-Z_]*\),.*/HAKMEM_\1/p' "$table" | sort)
+in_manual=$(sed -n 's/^\.It Ev \(HAKMEM_[A-Z_]*\)$/\1/p' "$src/man/hakmem.7" | sort)
+[ -n "$in_table" ] || complain "no option found in $table"
+[ "$in_table" = "$in_manual" ] ||
+	complain "table and manual differ:" $(diff <(echo "$in_table") <(echo "$in_manual"))
+
+# Every option is read somewhere, and nothing reads one that is not there.
+for name in $(sed -n 's/^HM_OPTION(\([a-z_]*\),.*/\1/p' "$table"); do
+	grep -rqE "hm_options\.$name\b" "$src/src" --include='*.c' || complain "nobody reads $name"
+done
+# The environment is read in one file, and with secure_getenv.
+others=$(grep -rlE '\b(secure_)?getenv\(' "$src/src" --include='*.[ch]' | grep -v policy/options.c)
+[ -z "$others" ] || complain "the environment is read in $others"
+grep -qE '[^_]getenv\(' "$src/src/policy/options.c" && complain "getenv in options.c"
+# Not on a fast path.
+grep -q hm_options "$src/src/heap/cache.h" && complain "cache.h reads options"
+
+exit $status
