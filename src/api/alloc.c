@@ -9,9 +9,12 @@
 
 #include "hakmem.h"
 
+#include "api/start.h"
 #include "heap/cache.h"
 
 #include <errno.h>
+
+__attribute__((used)) static const char *const keep_start = &hm_start_linked;
 
 static void *or_enomem(void *p)
 {

@@ -1,26 +1,17 @@
 /*
- * start.c - the library's constructor and destructor.
+ * start.c - what the library does when the process exits.
  *
- * owns: nothing. Everything works before the constructor ran: the options hold
- * their defaults, threads get heaps, only their exit is not noticed yet.
+ * owns: nothing.
  * called from: the loader.
  */
 #include "base/base.h"
 
-#include "heap/fork.h"
-#include "heap/thread.h"
+#include "api/start.h"
+
 #include "policy/options.h"
-#include "pool/pool.h"
 #include "report/stats.h"
 
-__attribute__((constructor(101))) static void start(void)
-{
-	hm_options_read_environment();
-	hm_thread_start();
-	hm_fork_start();
-	if (hm_options.prewarm > 0)
-		hm_pool_prewarm(hm_options.prewarm);
-}
+const char hm_start_linked = 1;
 
 __attribute__((destructor(101))) static void finish(void)
 {

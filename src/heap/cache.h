@@ -122,6 +122,9 @@ hm_inline void *hm_cache_fresh(struct hm_bin *bin, unsigned cls)
 
 	bin->bump += hm_classes[cls].stride;
 	bin->bump_left--;
+	/* Nothing is written into a page before its user comes, where it can be helped. */
+	if (hm_cache_has_key(tiny) && bin->bump_zero)
+		return u.p;
 	return hm_cache_hand_out(hm_to_base(u, tiny), cls, tiny, false);
 }
 

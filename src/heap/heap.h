@@ -63,6 +63,8 @@ struct hm_heap {
 	struct hm_list node; /* of all heaps */
 	bool in_use;         /* a thread has it; under the heaps' lock */
 	bool exiting;        /* its thread's destructors run */
+	struct hm_heap **tls;     /* where its thread's TLS pointer is; NULL: nobody's */
+	struct hm_heap *tls_next; /* with the same hash of that */
 	/* Statistics; the owner counts, others may read. */
 	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
 };

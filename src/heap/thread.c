@@ -24,19 +24,26 @@ struct hm_heap hm_empty_heap, hm_late_heap;
 __thread struct hm_heap *hm_tls_heap
 	__attribute__((tls_model("initial-exec"))) = &hm_empty_heap;
 
+__attribute__((used)) static const char *const keep_init = &hm_init_linked;
+
 /* The first thread's heap needs no mapping. */
 static struct hm_heap first_heap, shared_heap;
 static struct hm_lock late_lock = HM_LOCK_INIT(HM_RANK_LATE);
+
+#define TLS_BUCKETS 64
 
 static struct {
 	struct hm_lock lock;
 	struct hm_list all;
 	_Atomic uint32_t in_use;
+	bool first_taken;
 	/*
-	 * Where the first thread's TLS pointer is. The loader may copy the TLS image
-	 * over it after it was set; on the next miss it is found again.
+	 * Heaps in use by the address of their thread's TLS pointer. A thread that
+	 * misses and finds itself here had its pointer overwritten (the loader copies
+	 * the TLS image after the first allocations), or has the place of a thread that
+	 * ended without a turn of our destructor: in both cases the heap is its own.
 	 */
-	_Atomic(struct hm_heap **) first_tls;
+	struct hm_heap *by_tls[TLS_BUCKETS];
 	char *chunk, *chunk_end; /* memory for more heaps */
 	pthread_key_t key;
 	bool have_key;
@@ -89,28 +96,72 @@ static struct hm_heap *find_unused(void)
 	return hm_list_empty(&heaps.all) || h->in_use ? NULL : h;
 }
 
+static struct hm_heap **bucket_of(struct hm_heap **tls)
+{
+	uintptr_t bits = (uintptr_t)tls;
+
+	return &heaps.by_tls[(bits >> 12 ^ bits >> 23) % TLS_BUCKETS];
+}
+
+static struct hm_heap *find_own(void)
+{
+	struct hm_heap *h = *bucket_of(&hm_tls_heap);
+
+	while (h != NULL && h->tls != &hm_tls_heap)
+		h = h->tls_next;
+	return h;
+}
+
+static void set_own(struct hm_heap *h)
+{
+	struct hm_heap **bucket = bucket_of(&hm_tls_heap);
+
+	h->tls = &hm_tls_heap;
+	h->tls_next = *bucket;
+	*bucket = h;
+}
+
+static void unset_own(struct hm_heap *h)
+{
+	struct hm_heap **at = bucket_of(h->tls);
+
+	while (*at != h)
+		at = &(*at)->tls_next;
+	*at = h->tls_next;
+	h->tls = NULL;
+}
+
+/* A heap that nobody has: used before, or new. NULL when the OS refuses. */
+static struct hm_heap *take_unused(void)
+{
+	struct hm_heap *h = find_unused();
+
+	if (h != NULL) {
+		hm_list_remove(&h->node);
+	} else {
+		h = heaps.first_taken ? new_heap() : &first_heap;
+		heaps.first_taken = true;
+		if (h == NULL)
+			return NULL;
+		hm_heap_reset(h);
+	}
+	h->in_use = true;
+	hm_list_add_tail(&heaps.all, &h->node);
+	hm_count_add(&heaps.in_use, 1);
+	set_own(h);
+	return h;
+}
+
 static struct hm_heap *acquire_heap(void)
 {
 	struct hm_heap *h;
-	bool first;
 
 	lock_heaps();
-	first = !first_heap.in_use && heaps.first_tls == NULL;
-	h = find_unused();
+	h = find_own();
 	if (h == NULL)
-		h = first ? &first_heap : new_heap();
-	if (h != NULL) {
-		if (h->node.next != NULL)
-			hm_list_remove(&h->node);
-		else
-			hm_heap_reset(h);
-		if (first)
-			heaps.first_tls = &hm_tls_heap;
-		h->in_use = true;
+		h = take_unused();
+	if (h != NULL)
 		h->exiting = false;
-		hm_list_add_tail(&heaps.all, &h->node);
-		hm_count_add(&heaps.in_use, 1);
-	}
 	hm_lock_release(&heaps.lock);
 	return h;
 }
@@ -119,11 +170,10 @@ static void release_heap(struct hm_heap *h)
 {
 	lock_heaps();
 	h->in_use = false;
+	unset_own(h);
 	hm_list_remove(&h->node);
 	hm_list_add_head(&heaps.all, &h->node);
 	hm_count_add(&heaps.in_use, (uint32_t)-1);
-	if (heaps.first_tls == &hm_tls_heap)
-		heaps.first_tls = (struct hm_heap **)&heaps; /* nobody's */
 	hm_lock_release(&heaps.lock);
 }
 
@@ -144,13 +194,8 @@ static void watch_exit(struct hm_heap *h)
 
 struct hm_heap *hm_heap_init_thread(void)
 {
-	struct hm_heap *h;
+	struct hm_heap *h = acquire_heap();
 
-	if (heaps.first_tls == &hm_tls_heap && first_heap.in_use) {
-		hm_tls_heap = &first_heap;
-		return &first_heap;
-	}
-	h = acquire_heap();
 	if (h == NULL)
 		return &hm_late_heap; /* for this call: the next miss tries again */
 	hm_tls_heap = h;
@@ -225,6 +270,17 @@ void hm_heaps_fork_take(void)
 	lock_heaps();
 }
 
+/* New threads may get the places of those that vanished. */
+static void disown_others(void)
+{
+	for (unsigned i = 0; i < TLS_BUCKETS; i++) {
+		while (heaps.by_tls[i] != NULL)
+			unset_own(heaps.by_tls[i]);
+	}
+	if (hm_tls_heap->in_use)
+		set_own(hm_tls_heap);
+}
+
 /*
  * In the child the heaps of the threads that vanished stay in use for ever:
  * they stopped anywhere, so nobody takes them over; their blocks can be freed.
@@ -232,7 +288,8 @@ void hm_heaps_fork_take(void)
 void hm_heaps_fork_release(bool child)
 {
 	if (child) {
-		hm_store_relaxed(&heaps.in_use, 1);
+		disown_others();
+		hm_store_relaxed(&heaps.in_use, hm_tls_heap->in_use);
 		hm_lock_reset(&heaps.lock);
 		hm_lock_reset(&late_lock);
 	} else {

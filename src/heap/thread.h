@@ -11,6 +11,9 @@
 /* From the constructor: exits of threads are noticed from now on. */
 void hm_thread_start(void);
 
+/* thread.c names this, so that a static link takes the constructor in (init.c). */
+extern const char hm_init_linked;
+
 /* Heaps that threads have now. */
 unsigned hm_heaps_in_use(void);
 

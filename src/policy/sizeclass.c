@@ -109,15 +109,13 @@ unsigned hm_class_of(size_t n)
 
 unsigned hm_class_of_aligned(size_t n, size_t align)
 {
-	if (n <= (size_t)HM_TINY_REQUEST_MAX) {
-		for (unsigned cls = hm_class_of(n); cls < HM_TINY_CLASSES; cls++)
-			if (LOW_BIT(hm_classes[cls].stride) >= align)
-				return cls;
-	}
 	if (align > HM_SLAB_SIZE || n > (size_t)HM_MEDIUM_REQUEST_MAX)
 		return HM_CLASSES;
+	for (unsigned cls = hm_class_of(n); cls < FIRST_ONE; cls++)
+		if (LOW_BIT(hm_classes[cls].stride) >= align)
+			return cls;
 	for (unsigned cls = LAST_MEDIUM + 1; cls < HM_CLASSES; cls++)
 		if (hm_class_usable(cls) >= n)
 			return cls;
-	return hm_class_of_medium(n < MANY_STRIDE(128) ? MANY_STRIDE(128) + 1 : n);
+	return hm_class_of_medium(n <= MANY_STRIDE(128) ? MANY_STRIDE(128) + 1 : n);
 }

@@ -17,6 +17,7 @@
 #include "os/os.h"
 #include "policy/sizeclass.h"
 #include "pool/large_cache.h"
+#include "pool/pool.h"
 #include "slab/layout.h"
 #include "space/registry.h"
 
@@ -188,6 +189,12 @@ size_t hm_large_purge(void)
 	return unmap_all(&leaving);
 }
 
+/* The OS refused: what is mapped and not in use goes back. Did anything? */
+static bool make_room(void)
+{
+	return hm_large_purge() + hm_pool_unmap_empty() > 0;
+}
+
 /* A mapping at a unit's base, or one unit before a multiple of the alignment. */
 static struct hm_large *map_shape(const struct shape *s)
 {
@@ -251,7 +258,7 @@ void *hm_large_alloc(size_t n, size_t align, bool *zero)
 	if (user != NULL)
 		return user;
 	l = map_block(&s);
-	if (l == NULL && hm_large_purge() > 0)
+	if (l == NULL && make_room())
 		l = map_block(&s);
 	if (l == NULL)
 		return NULL;
@@ -387,7 +394,7 @@ static void *move(struct hm_large *l, size_t size)
 	hm_lock_release(&live.lock);
 
 	to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
-	if (to == NULL && hm_large_purge() > 0)
+	if (to == NULL && make_room())
 		to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
 	if (to != NULL)
 		l = to;

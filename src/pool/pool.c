@@ -124,9 +124,11 @@ static size_t in_use(void)
 	return pool.nr_all - pool.nr_warm - pool.nr_cold;
 }
 
+/* A unit that was a superslab before is still on the list of all, where walkers may stand on it. */
 static void add(struct hm_superslab *ss)
 {
-	hm_list_add_tail(&pool.all, &ss->all_node);
+	if (ss->all_node.next == NULL)
+		hm_list_add_tail(&pool.all, &ss->all_node);
 	pool.nr_all++;
 	enqueue(ss);
 }
@@ -157,7 +159,6 @@ static struct hm_superslab *map_superslab(bool huge)
 	ss->base = base;
 	ss->huge = huge;
 	hm_list_init(&ss->node);
-	hm_list_init(&ss->all_node);
 	hm_store_relaxed(&ss->free_mask, ALL);
 	hm_store_relaxed(&ss->zero_mask, ALL);
 	hm_slab_init_superslab(ss);
@@ -198,7 +199,7 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 
 struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 {
-	unsigned n = hm_classes[cls].slabs, first;
+	unsigned n = hm_classes[hm_class_checked(cls)].slabs, first;
 	struct hm_superslab *ss;
 	struct hm_slab *s;
 
@@ -222,18 +223,29 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 }
 
 /*
- * Purges an empty superslab that is on no list. Outside the lock: nobody else
- * can reach it.
+ * The warm superslab that was used longest ago goes cold. Drops the lock for the
+ * system call; meanwhile the superslab has no free slab and is on no list, so
+ * nobody finds it.
  */
-static void purge_superslab(struct hm_superslab *ss)
+static void purge_oldest(void)
 {
-	if (hm_os_purge(ss->base, HM_SUPERSLAB_SIZE))
+	struct hm_superslab *ss = from_node(pool.warm.prev);
+	bool done;
+
+	unqueue(ss);
+	hm_store_relaxed(&ss->free_mask, 0);
+	unlock_pool();
+	done = hm_os_purge(ss->base, HM_SUPERSLAB_SIZE);
+	lock_pool();
+	hm_store_relaxed(&ss->free_mask, ALL);
+	if (done)
 		hm_store_relaxed(&ss->zero_mask, ALL);
+	enqueue(ss);
 }
 
 void hm_pool_release(struct hm_slab *s)
 {
-	struct hm_superslab *ss = hm_superslab_of(s), *victim = NULL;
+	struct hm_superslab *ss = hm_superslab_of(s);
 	uint32_t bits = span_bits(hm_slab_number(s), hm_classes[s->cls].slabs);
 
 	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
@@ -246,17 +258,9 @@ void hm_pool_release(struct hm_slab *s)
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | bits);
 	enqueue(ss);
 	pool.released++;
-	if (pool.nr_warm > hm_ace_keep_empty(in_use())) {
-		victim = from_node(pool.warm.prev);
-		unqueue(victim);
-	}
-	unlock_pool();
-	if (victim == NULL)
-		return;
-
-	purge_superslab(victim);
-	lock_pool();
-	enqueue(victim);
+	/* Two at most: what becomes empty lowers what may stay, too. */
+	for (unsigned i = 0; i < 2 && pool.nr_warm > hm_ace_keep_empty(in_use()); i++)
+		purge_oldest();
 	unlock_pool();
 }
 
@@ -334,6 +338,53 @@ size_t hm_pool_prewarm(size_t n)
 	return done;
 }
 
+/* The empty superslab that was used longest ago, taken out of the pool; NULL: none. */
+static struct hm_superslab *take_empty(void)
+{
+	struct hm_list *l = hm_list_empty(&pool.cold) ? &pool.warm : &pool.cold;
+	struct hm_superslab *ss;
+
+	if (hm_list_empty(l))
+		return NULL;
+	ss = from_node(l->prev);
+	unqueue(ss);
+	hm_store_relaxed(&ss->free_mask, 0);
+	pool.nr_all--;
+	return ss;
+}
+
+/* Its record stays, and says that there is nothing: no pointer to it can be stale. */
+static bool unmap_superslab(struct hm_superslab *ss)
+{
+	hm_registry_set(ss->base, HM_REG_NONE);
+	if (hm_os_unmap(ss->base, HM_SUPERSLAB_SIZE))
+		return true;
+	hm_registry_set(ss->base, HM_REG_SUPERSLAB);
+	return false;
+}
+
+size_t hm_pool_unmap_empty(void)
+{
+	struct hm_superslab *ss;
+	size_t bytes = 0;
+	bool done = true;
+
+	lock_pool();
+	while (done && (ss = take_empty()) != NULL) {
+		unlock_pool();
+		done = unmap_superslab(ss);
+		lock_pool();
+		if (done) {
+			bytes += HM_SUPERSLAB_SIZE;
+		} else {
+			hm_store_relaxed(&ss->free_mask, ALL);
+			add(ss);
+		}
+	}
+	unlock_pool();
+	return bytes;
+}
+
 void hm_pool_get_counts(struct hm_pool_counts *out)
 {
 	lock_pool();
@@ -354,7 +405,10 @@ void hm_pool_each(void (*f)(struct hm_superslab *ss, void *arg), void *arg)
 	unlock_pool();
 	/* The list only grows, at its end. */
 	while (n != &pool.all) {
-		f(hm_container(n, struct hm_superslab, all_node), arg);
+		struct hm_superslab *ss = hm_container(n, struct hm_superslab, all_node);
+
+		if (hm_load_acquire(&ss->kind) == HM_REG_SUPERSLAB)
+			f(ss, arg);
 		lock_pool();
 		n = n->next;
 		unlock_pool();

@@ -4,8 +4,8 @@
  * owns: all superslabs; their masks and lists, under one lock.
  * A free slab serves any class. Placement prefers the superslab with the
  * tightest fit, so that sparse ones drain and become empty; empty superslabs
- * are kept, the oldest of too many are purged, none is ever unmapped. No soft
- * caps: acquiring fails only when the OS does.
+ * are kept, the oldest of too many are purged; they are unmapped only when the
+ * OS refused memory. No soft caps: acquiring fails only when the OS does.
  * called from: heap/ and pool/waiting.c.
  */
 #ifndef HM_POOL_POOL_H
@@ -27,6 +27,12 @@ void hm_pool_release(struct hm_slab *s);
 /* Gives every page of free slabs back to the OS. Returns the bytes purged. */
 size_t hm_pool_purge_all(void);
 
+/*
+ * When the OS refuses memory: unmaps every empty superslab, so that large
+ * blocks can have the address space. Bytes.
+ */
+size_t hm_pool_unmap_empty(void);
+
 /* Maps n superslabs and faults them in. Returns how many it got. */
 size_t hm_pool_prewarm(size_t n);
 
@@ -38,7 +44,7 @@ struct hm_pool_counts {
 };
 void hm_pool_get_counts(struct hm_pool_counts *out);
 
-/* Every superslab in turn: f is called without the lock; superslabs never go away. */
+/* Every superslab in turn: f is called without the lock; their records never go away. */
 void hm_pool_each(void (*f)(struct hm_superslab *ss, void *arg), void *arg);
 
 void hm_pool_fork_take(void);

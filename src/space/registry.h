@@ -10,7 +10,7 @@
  * at the superslab itself; dense as it is, one page of it serves 4 MiB of heap.
  * Reads are lock-free, never fault and answer for any bit pattern.
  * invariants: an entry appears before the first block of its range is handed
- * out and goes after the last came back; entries of superslabs never go.
+ * out and goes after the last came back; zones never go.
  * called from: free and its kin on a hint miss; pool/pool.c, pool/large.c.
  */
 #ifndef HM_SPACE_REGISTRY_H

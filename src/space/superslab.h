@@ -5,8 +5,9 @@
  * owns: struct hm_superslab; one for each unit of a zone (registry.h), out of
  * band, so that a superslab is 32 full slabs and can be purged whole. Masks,
  * lists and counters are the pool's, under the pool's lock.
- * A superslab stays mapped and registered for the life of the process
- * (design invariant 5).
+ * The record stays for the life of the process, and says what is there: a
+ * superslab can be unmapped when all its slabs are free, since nobody looks at
+ * its memory to learn what it is (design invariant 5).
  * called from: space/registry.h, pool/pool.c.
  */
 #ifndef HM_SPACE_SUPERSLAB_H
