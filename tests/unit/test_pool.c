@@ -1,0 +1,426 @@
+/*
+ * test_pool.c - spans from superslabs: every class, no overlap, best fit, recycling, what
+ * stays warm, purge, the truth of the zero flag, refusals; and many threads.
+ */
+#include "support.h"
+
+#include "os/os.h"
+#include "policy/ace.h"
+#include "policy/options.h"
+#include "pool/pool.h"
+
+#define FIRST_ONE_BLOCK (HM_TINY_CLASSES + 16)
+#define MOST 4096
+
+static struct hm_pool_counts counts(void)
+{
+	struct hm_pool_counts c;
+
+	hm_pool_get_counts(&c);
+	return c;
+}
+
+static struct hm_slab *acquire(unsigned cls)
+{
+	bool zero;
+	struct hm_slab *s = hm_pool_acquire(cls, &zero);
+
+	must(s != NULL && s->cls == cls && s->lead == 0);
+	return s;
+}
+
+static size_t span_size(unsigned cls)
+{
+	return hm_classes[cls].slabs * HM_SLAB_SIZE;
+}
+
+/* The class whose span has so many slabs. */
+static unsigned class_of_span(unsigned slabs)
+{
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		if (hm_classes[cls].slabs == slabs)
+			return cls;
+	ck_abort_msg("no class of %u slabs", slabs);
+	return 0;
+}
+
+/* ---- The arithmetic of masks ---- */
+
+static void check_mask(uint32_t mask)
+{
+	unsigned longest = 0, first[HM_SLABS + 1];
+
+	memset(first, 0xff, sizeof first);
+	for (unsigned i = 0; i < HM_SLABS; i++) {
+		unsigned n = 0;
+
+		while (i + n < HM_SLABS && (mask >> (i + n) & 1)) {
+			n++;
+			if (first[n] > i)
+				first[n] = i;
+		}
+		longest = n > longest ? n : longest;
+	}
+	must_say(hm_mask_longest_run(mask) == longest, "mask %#x: %u, not %u", mask,
+		 hm_mask_longest_run(mask), longest);
+	for (unsigned n = 1; n <= longest; n++)
+		must_say(hm_mask_find_run(mask, n) == first[n], "mask %#x: %u of %u, not %u", mask,
+			 hm_mask_find_run(mask, n), n, first[n]);
+}
+
+START_TEST(masks)
+{
+	uint64_t state = support_seed;
+	unsigned times = support_times(1000000, 100000);
+
+	for (uint32_t m = 0; m < 65536; m++) {
+		check_mask(m);
+		check_mask(m << 16);
+	}
+	for (unsigned n = 1; n <= 32; n++)
+		for (unsigned at = 0; at + n <= 32; at++)
+			check_mask((uint32_t)((((uint64_t)1 << n) - 1) << at));
+	for (unsigned i = 0; i < times; i++) {
+		uint32_t m = (uint32_t)support_random(&state);
+
+		/* Dense ones too: runs are long there. */
+		for (unsigned k = i % 4; k > 0; k--)
+			m |= (uint32_t)support_random(&state);
+		check_mask(m);
+	}
+}
+END_TEST
+
+/* ---- Spans ---- */
+
+struct span {
+	struct hm_slab *s;
+	char *start, *end;
+};
+
+static int by_start(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static struct span get(unsigned cls)
+{
+	struct span sp = { .s = acquire(cls) };
+
+	sp.start = hm_slab_start(sp.s);
+	sp.end = sp.start + span_size(cls);
+	must((sp.start < sp.end) && hm_superslab_base(sp.start) == hm_superslab_base(sp.end - 1));
+	must(sp.start >= hm_superslab_of(sp.s)->base);
+	return sp;
+}
+
+static void no_overlap(struct span *all, size_t n)
+{
+	qsort(all, n, sizeof *all, by_start);
+	for (size_t i = 1; i < n; i++)
+		must(all[i].start >= all[i - 1].end);
+}
+
+START_TEST(random_spans)
+{
+	static struct span all[MOST];
+	uint64_t state = support_seed;
+	unsigned steps = support_times(100000, 10000);
+	size_t n = 0, pages = 0;
+
+	for (unsigned i = 0; i < steps; i++) {
+		if (n < MOST && pages < 6000 && support_below(&state, 100) < 52) {
+			all[n] = get((unsigned)support_below(&state, HM_CLASSES));
+			pages += (size_t)(all[n].end - all[n].start) / HM_SLAB_SIZE;
+			n++;
+		} else if (n > 0) {
+			size_t k = support_below(&state, n);
+
+			pages -= (size_t)(all[k].end - all[k].start) / HM_SLAB_SIZE;
+			hm_pool_release(all[k].s);
+			all[k] = all[--n];
+		}
+		if (i % 1000 == 0)
+			no_overlap(all, n);
+	}
+	no_overlap(all, n);
+	while (n > 0)
+		hm_pool_release(all[--n].s);
+	ck_assert_uint_eq(counts().acquired, counts().released);
+	ck_assert_uint_eq(counts().empty, counts().superslabs);
+}
+END_TEST
+
+static void take_number(void *arg)
+{
+	bool zero;
+
+	hm_pool_acquire(*(const unsigned *)arg, &zero);
+}
+
+/* One past the end is refused here too (lessons.md, L8). */
+START_TEST(class_is_checked)
+{
+	unsigned cls = HM_CLASSES;
+	char text[512];
+	int status = support_in_child(take_number, &cls, text, sizeof text);
+
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	ck_assert_ptr_nonnull(strstr(text, "hakmem: broken invariant: cls"));
+}
+END_TEST
+
+/* A hole of n slabs is filled before a larger one, and before an empty superslab. */
+START_TEST(best_fit)
+{
+	unsigned one = class_of_span(1);
+	struct hm_slab *all[2][HM_SLABS];
+	struct hm_slab *hole3, *hole5, *again;
+	size_t superslabs;
+
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0; i < HM_SLABS; i++)
+			all[k][i] = acquire(one);
+	ck_assert_uint_eq(counts().superslabs, 2);
+	hole3 = all[0][4];
+	hole5 = all[1][20];
+	/* Numbers rise in a superslab that was empty. */
+	for (unsigned i = 4; i < 7; i++)
+		hm_pool_release(all[0][i]);
+	for (unsigned i = 20; i < 25; i++)
+		hm_pool_release(all[1][i]);
+	superslabs = counts().superslabs;
+	again = acquire(class_of_span(3));
+	ck_assert_ptr_eq(again, hole3);
+	hm_pool_release(again);
+	again = acquire(class_of_span(5));
+	ck_assert_ptr_eq(again, hole5);
+	ck_assert_ptr_eq(acquire(class_of_span(2)), hole3);
+	ck_assert_uint_eq(counts().superslabs, superslabs);
+	/* Nothing has room for four. */
+	acquire(class_of_span(4));
+	ck_assert_uint_eq(counts().superslabs, superslabs + 1);
+}
+END_TEST
+
+/* What one class gave back serves every other one. */
+START_TEST(recycling_across_classes)
+{
+	struct hm_slab *all[8 * HM_SLABS];
+	uint64_t before = 0;
+
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+			unsigned n = 8u * ((unsigned)HM_SLABS / hm_classes[cls].slabs);
+
+			for (unsigned i = 0; i < n; i++)
+				all[i] = acquire(cls);
+			for (unsigned i = 0; i < n; i++)
+				hm_pool_release(all[i]);
+		}
+		must_say(counts().superslabs == 8, "%zu superslabs", counts().superslabs);
+		before = hm_load_relaxed(&hm_os_counts.maps);
+	}
+	must(hm_load_relaxed(&hm_os_counts.maps) == before);
+}
+END_TEST
+
+START_TEST(empties_beyond_keep_empty_are_purged)
+{
+	unsigned whole = class_of_span(HM_SLABS);
+	struct hm_slab *all[40];
+
+	for (unsigned keep = 0; keep < 12; keep += 3) {
+		hm_options.keep_empty = keep;
+		for (unsigned i = 0; i < 40; i++) {
+			all[i] = acquire(whole);
+			memset(hm_slab_start(all[i]), 1, 100);
+		}
+		for (unsigned i = 0; i < 40; i++) {
+			size_t bound, in_use, dirty;
+
+			hm_pool_release(all[i]);
+			in_use = counts().superslabs - counts().empty;
+			bound = hm_ace_keep_empty(in_use);
+			dirty = counts().empty - counts().purged;
+			must_say(dirty <= bound + 1, "%zu dirty, keep %zu", dirty, bound);
+		}
+		ck_assert_uint_eq(counts().superslabs, 40);
+		ck_assert_uint_eq(counts().empty, 40);
+		ck_assert_uint_le(counts().empty - counts().purged, keep);
+	}
+}
+END_TEST
+
+/* ---- The zero flag ---- */
+
+static bool is_zero(const char *start, size_t n)
+{
+	const uint64_t *w = (const void *)start;
+
+	for (size_t i = 0; i < n / sizeof *w; i++)
+		if (w[i] != 0)
+			return false;
+	return true;
+}
+
+/* A span that claims to be zero is; then something is written to it. */
+static struct hm_slab *check_zero(unsigned cls, unsigned *claims)
+{
+	bool zero;
+	struct hm_slab *s = hm_pool_acquire(cls, &zero);
+	size_t n = span_size(cls);
+
+	must(s != NULL);
+	if (zero)
+		must_say(is_zero(hm_slab_start(s), n), "class %u: the span is not zero", cls);
+	claims[zero]++;
+	memset(hm_slab_start(s), 0x77, 64);
+	memset(hm_slab_start(s) + n - 64, 0x77, 64);
+	return s;
+}
+
+START_TEST(zero_flag_is_true)
+{
+	static struct hm_slab *all[MOST];
+	uint64_t state = support_seed;
+	unsigned steps = support_times(12000, 1500), claims[2] = { 0, 0 };
+	size_t n = 0;
+
+	hm_options.keep_empty = 1;
+	for (unsigned i = 0; i < steps; i++) {
+		size_t most = i / 500 % 2 == 0 ? 300 : 3;
+
+		if (n < most && support_below(&state, 3) != 0) {
+			all[n++] = check_zero((unsigned)support_below(&state, 50), claims);
+		} else if (n > 0) {
+			size_t k = support_below(&state, n);
+
+			hm_pool_release(all[k]);
+			all[k] = all[--n];
+		}
+		if (support_below(&state, 300) == 0)
+			hm_pool_purge_all();
+	}
+	/* Both happened, or the test is none. */
+	ck_assert_uint_gt(claims[0], 100);
+	ck_assert_uint_gt(claims[1], 100);
+}
+END_TEST
+
+START_TEST(purge_all_purges_all_that_is_free)
+{
+	struct hm_slab *all[96];
+	unsigned one = class_of_span(1), claims[2] = { 0, 0 };
+
+	for (unsigned i = 0; i < 96; i++) {
+		all[i] = acquire(one);
+		memset(hm_slab_start(all[i]), (int)i + 1, HM_SLAB_SIZE);
+	}
+	for (unsigned i = 0; i < 96; i++)
+		if (i % 3 != 0)
+			hm_pool_release(all[i]);
+	ck_assert_uint_eq(hm_pool_purge_all(), 64 * HM_SLAB_SIZE);
+	ck_assert_uint_eq(hm_pool_purge_all(), 0);
+	/* What is in use is as it was. */
+	for (unsigned i = 0; i < 96; i += 3)
+		for (size_t k = 0; k < HM_SLAB_SIZE; k += 64)
+			must(hm_slab_start(all[i])[k] == (char)(i + 1));
+	for (unsigned i = 0; i < 96; i++)
+		if (i % 3 != 0)
+			check_zero(one, claims);
+	ck_assert_uint_eq(claims[1], 64);
+	ck_assert_uint_eq(counts().superslabs, 3);
+}
+END_TEST
+
+/* ---- Refusals ---- */
+
+static bool refuse(const char *call)
+{
+	(void)call;
+	return true;
+}
+
+static bool refuse_advice(const char *call)
+{
+	return strcmp(call, "madvise") == 0;
+}
+
+START_TEST(os_refuses)
+{
+	struct hm_slab *s, *first = acquire(0);
+	bool zero;
+
+	hm_os_fail_hook = refuse;
+	for (unsigned i = 1; i < HM_SLABS; i++)
+		must(hm_pool_acquire(0, &zero) != NULL);
+	ck_assert_ptr_null(hm_pool_acquire(0, &zero));
+	ck_assert_ptr_null(hm_pool_acquire(class_of_span(HM_SLABS), &zero));
+	ck_assert_uint_eq(hm_pool_prewarm(3), 0);
+	hm_pool_release(first);
+	s = hm_pool_acquire(3, &zero);
+	ck_assert_ptr_eq(s, first);
+	ck_assert(!zero);
+	hm_pool_release(s);
+	ck_assert_uint_eq(hm_pool_purge_all(), 0);
+	s = hm_pool_acquire(3, &zero);
+	ck_assert(s == first && !zero);
+	hm_os_fail_hook = NULL;
+	ck_assert_ptr_nonnull(hm_pool_acquire(class_of_span(HM_SLABS), &zero));
+}
+END_TEST
+
+/* A purge that the kernel refuses loses nothing and lies to nobody. */
+START_TEST(purge_refused)
+{
+	unsigned whole = class_of_span(HM_SLABS), claims[2] = { 0, 0 };
+	struct hm_slab *all[6];
+
+	hm_options.keep_empty = 1;
+	for (unsigned i = 0; i < 6; i++)
+		all[i] = check_zero(whole, claims);
+	hm_os_fail_hook = refuse_advice;
+	for (unsigned i = 0; i < 6; i++)
+		hm_pool_release(all[i]);
+	ck_assert_uint_eq(counts().empty, 6);
+	ck_assert_uint_eq(counts().purged, 0);
+	hm_os_fail_hook = NULL;
+	claims[1] = 0;
+	for (unsigned i = 0; i < 6; i++)
+		check_zero(whole, claims);
+	ck_assert_uint_eq(claims[1], 0);
+	ck_assert_uint_eq(counts().superslabs, 6);
+}
+END_TEST
+
+START_TEST(prewarm)
+{
+	uint64_t maps;
+
+	ck_assert_uint_eq(hm_pool_prewarm(3), 3);
+	ck_assert_uint_eq(counts().superslabs, 3);
+	ck_assert_uint_eq(counts().empty, 3);
+	maps = hm_load_relaxed(&hm_os_counts.maps);
+	for (unsigned i = 0; i < 3 * HM_SLABS; i++) {
+		unsigned claims[2] = { 0, 0 };
+
+		check_zero(i % 32, claims);
+		must(claims[1] == 1);
+	}
+	ck_assert_uint_eq(hm_load_relaxed(&hm_os_counts.maps), maps);
+	ck_assert_uint_eq(counts().superslabs, 3);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = { masks, random_spans, class_is_checked, best_fit,
+				 recycling_across_classes, empties_beyond_keep_empty_are_purged,
+				 zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses,
+				 purge_refused, prewarm };
+
+	return SUPPORT_RUN("pool", tests);
+}

@@ -1,0 +1,366 @@
+/*
+ * test_refill.c - batch refills, spills and rotations of the thread's lists: the counts stay
+ * right (lessons.md, L7), no block is lost or doubled (L3, L17), pairs never spill.
+ */
+#include "support.h"
+
+#include "heap/cache.h"
+#include "os/os.h"
+#include "pool/pool.h"
+#include "recount.h"
+
+static uint64_t refills(void)
+{
+	return hm_load_relaxed(&hm_tls_heap->refills);
+}
+
+static uint64_t spills(void)
+{
+	return hm_load_relaxed(&hm_tls_heap->spills);
+}
+
+/* ---- L7 ---- */
+
+#define SLOTS 4096
+
+struct holder {
+	void *p[SLOTS];
+	size_t n;
+	uint64_t state;
+};
+
+/* Some blocks of a class more, or some fewer; large ones and small ones. */
+static void wander(struct holder *h)
+{
+	size_t some = 1 + support_below(&h->state, 60);
+	unsigned classes = support_below(&h->state, 8) == 0 ? 44 : 36;
+	unsigned cls = 20 + (unsigned)support_below(&h->state, classes - 20);
+
+	if (support_below(&h->state, 16) == 0)
+		cls %= 20;
+	if (h->n + some <= SLOTS && support_below(&h->state, SLOTS) >= h->n) {
+		for (; some > 0; some--) {
+			char *p = support_alloc(cls);
+
+			p[0] = p[hm_class_usable(cls) - 1] = 0x31;
+			h->p[h->n++] = p;
+		}
+		return;
+	}
+	for (; some > 0 && h->n > 0; some--) {
+		size_t k = support_below(&h->state, 3) == 0 ? support_below(&h->state, h->n) :
+							      h->n - 1;
+
+		hm_heap_free(h->p[k]);
+		h->p[k] = h->p[--h->n];
+	}
+}
+
+START_TEST(recount_after_many_refills)
+{
+	static const unsigned stops[] = { 100, 1000, 10000, 100000, 1000000 };
+	static struct holder h;
+	/* Full guards look at every byte and recount each slab at each refill. */
+	unsigned most = support_times(HM_GUARDS == 2 ? 100000 : 1000000, 10000);
+
+	h.state = support_seed;
+	wander(&h);
+	hm_heap_free(hm_heap_malloc(1));
+	for (size_t i = 0; i < sizeof stops / sizeof stops[0] && stops[i] <= most; i++) {
+		while (refills() < stops[i])
+			wander(&h);
+		recount(h.p, h.n);
+	}
+	while (h.n > 0)
+		hm_heap_free(h.p[--h.n]);
+	recount(NULL, 0);
+	hm_heap_purge();
+	recount_nothing_in_use();
+}
+END_TEST
+
+/* ---- L3, L17 ---- */
+
+struct set {
+	void **p;
+	size_t n;
+};
+
+/* Slabs of the class from which nothing is left to hand out: all their blocks are live. */
+static struct set exhaust(unsigned cls, unsigned slabs)
+{
+	size_t most = (slabs + 1u) * hm_classes[cls].capacity;
+	struct set all = { calloc(most, sizeof(void *)), 0 };
+	struct hm_bin *bin;
+
+	must(all.p != NULL);
+	do {
+		must(all.n < most);
+		all.p[all.n++] = support_alloc(cls);
+		bin = &hm_tls_heap->bins[cls];
+	} while (all.n < (size_t)slabs * hm_classes[cls].capacity || bin->bump_left > 0 ||
+		 hm_tls_heap->sll[cls].head.p != NULL);
+	support_sort(all.p, all.n);
+	return all;
+}
+
+/* Sorted apart: the first block of each slab stays live, so that no slab goes. */
+static size_t pin(struct set *all, void **pinned)
+{
+	struct hm_slab *last = NULL;
+	size_t n = 0, rest = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct hm_slab *s = support_slab_of(all->p[i]);
+
+		if (s != last)
+			pinned[n++] = all->p[i];
+		else
+			all->p[rest++] = all->p[i];
+		last = s;
+	}
+	all->n = rest;
+	return n;
+}
+
+static void free_all(const struct set *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		hm_heap_free(all->p[i]);
+}
+
+static void *free_in_thread(void *arg)
+{
+	free_all(arg);
+	return NULL;
+}
+
+enum how { BY_OWNER, BY_ANOTHER, BY_OWNER_WITH_PURGE, IN_ORDER, HOWS };
+
+static void give_back(struct set *all, enum how how, uint64_t *state)
+{
+	if (how != IN_ORDER)
+		support_shuffle(all->p, all->n, state);
+	if (how == BY_ANOTHER)
+		support_in_thread(free_in_thread, all);
+	else
+		free_all(all);
+	if (how == BY_OWNER_WITH_PURGE)
+		hm_release_caches(hm_tls_heap);
+}
+
+/* Freed, and as many allocated again: the very same blocks. */
+static void same_again(unsigned cls, enum how how, uint64_t *state)
+{
+	struct set all = exhaust(cls, 3);
+	void *pinned[8];
+	size_t pins = pin(&all, pinned);
+	void **again = calloc(all.n + 1, sizeof *again);
+	uint64_t spans = recount_spans();
+
+	must(again != NULL && pins <= 8);
+	for (int round = 0; round < 3; round++) {
+		give_back(&all, how, state);
+		recount(pinned, pins);
+		for (size_t i = 0; i < all.n; i++)
+			again[i] = support_alloc(cls);
+		must_say(recount_spans() == spans, "class %u: freed blocks were not found", cls);
+		support_sort(again, all.n);
+		support_sort(all.p, all.n);
+		must_say(memcmp(again, all.p, all.n * sizeof *again) == 0,
+			 "class %u: other blocks came back", cls);
+	}
+	give_back(&all, BY_OWNER, state);
+	for (size_t i = 0; i < pins; i++)
+		hm_heap_free(pinned[i]);
+	hm_release_caches(hm_tls_heap);
+	recount_nothing_in_use();
+	free(again);
+	free(all.p);
+}
+
+START_TEST(the_same_blocks_come_back)
+{
+	uint64_t state = support_seed;
+
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		for (unsigned how = 0; how < HOWS; how++)
+			if (support_class_in_use(cls))
+				same_again(cls, (enum how)how, &state);
+}
+END_TEST
+
+/* Any number of blocks from one up: cached or not, all can be had again. */
+START_TEST(any_number_comes_back)
+{
+	static void *p[700];
+	uint64_t state = support_seed;
+
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		unsigned most = cls < 40 ? support_times(700, 60) : 20;
+		uint64_t spans = 0;
+
+		for (unsigned n = 1; n <= most; n += 1 + n / 8) {
+			for (unsigned round = 0; round < 4; round++) {
+				for (unsigned i = 0; i < n; i++)
+					p[i] = support_alloc(cls);
+				if (round == 0)
+					spans = recount_spans();
+				must_say(recount_spans() <= spans, "class %u: %u blocks", cls, n);
+				support_shuffle(p, n, &state);
+				for (unsigned i = 0; i < n; i++)
+					hm_heap_free(p[i]);
+			}
+		}
+		recount(NULL, 0);
+	}
+}
+END_TEST
+
+/* ---- The budget ---- */
+
+/* `depth` mallocs, then as many frees: the last freed first again, and never a slow road home. */
+static void pairs(unsigned cls, unsigned depth, unsigned times)
+{
+	void *p[16], *again;
+	uint64_t before = 0, spans = 0;
+
+	for (unsigned t = 0; t < times; t++) {
+		for (unsigned i = 0; i < depth; i++)
+			p[i] = support_alloc(cls);
+		for (unsigned i = depth; i-- > 0;)
+			hm_heap_free(p[i]);
+		again = support_alloc(cls);
+		must_say(again == p[0], "class %u: not the block freed last", cls);
+		hm_heap_free(again);
+		if (t == times / 10) {
+			before = spills();
+			spans = hm_load_relaxed(&hm_tls_heap->given_up) + recount_spans();
+		}
+	}
+	must_say(spills() == before, "class %u, depth %u: %" PRIu64 " spills", cls, depth,
+		 spills() - before);
+	must(hm_load_relaxed(&hm_tls_heap->given_up) + recount_spans() == spans);
+}
+
+START_TEST(pairs_never_spill)
+{
+	unsigned times = support_times(20000, 2000);
+
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		unsigned budget = hm_classes[cls].budget;
+
+		if (!support_class_in_use(cls))
+			continue;
+		pairs(cls, 1, times);
+		if (budget >= 8)
+			pairs(cls, budget >= 64 ? 16 : budget / 4, times / 8);
+	}
+	recount(NULL, 0);
+}
+END_TEST
+
+/* The same after the lists were filled: what lies in them does not make pairs spill for ever. */
+START_TEST(pairs_on_full_lists)
+{
+	for (unsigned cls = 0; cls < 40; cls++) {
+		static void *p[1000];
+
+		if (!support_class_in_use(cls))
+			continue;
+		for (unsigned i = 0; i < 1000; i++)
+			p[i] = support_alloc(cls);
+		for (unsigned i = 0; i < 1000; i++)
+			hm_heap_free(p[i]);
+		pairs(cls, 1, support_times(20000, 4000));
+	}
+	recount(NULL, 0);
+}
+END_TEST
+
+/* ---- Refusals ---- */
+
+static bool refuse(const char *call)
+{
+	(void)call;
+	return true;
+}
+
+START_TEST(os_refuses)
+{
+	static void *p[200000];
+	size_t n = 0;
+
+	p[n++] = support_alloc(20);
+	hm_os_fail_hook = refuse;
+	while ((p[n] = hm_heap_malloc(hm_class_usable((unsigned)n % 20))) != NULL)
+		n++;
+	must(n > 40 && n < 190000);
+	recount(p, n);
+	/* What is freed can be had again. */
+	hm_heap_free(p[--n]);
+	p[n] = hm_heap_malloc(hm_class_usable((unsigned)n % 20));
+	must(p[n] != NULL);
+	n++;
+	hm_os_fail_hook = NULL;
+	for (unsigned i = 0; i < 100; i++)
+		p[n++] = support_alloc(i % HM_CLASSES);
+	recount(p, n);
+	while (n > 0)
+		hm_heap_free(p[--n]);
+	hm_heap_purge();
+	recount_nothing_in_use();
+}
+END_TEST
+
+/* ---- Threads ---- */
+
+static struct {
+	_Atomic(void *) box[1024];
+	unsigned rounds;
+} common;
+
+static void *exchanger(void *arg)
+{
+	uint64_t state = support_seed + (uintptr_t)arg;
+
+	for (unsigned i = 0; i < common.rounds; i++) {
+		unsigned most = support_below(&state, 32) == 0 ? 44 : 20;
+		void *p = support_alloc((unsigned)support_below(&state, most));
+
+		hm_heap_free(hm_swap_acq_rel(&common.box[support_below(&state, 1024)], p));
+		if (support_below(&state, 4) == 0)
+			hm_heap_free(hm_swap_acq_rel(&common.box[support_below(&state, 1024)],
+						     NULL));
+	}
+	return NULL;
+}
+
+START_TEST(recount_after_exchanges)
+{
+	for (size_t t = 0; t < SUPPORT_THREAD_COUNTS; t++) {
+		void *live[1024];
+		size_t n = 0;
+
+		common.rounds = support_times(1000000, 20000) / support_threads[t];
+		support_run_threads(support_threads[t], exchanger);
+		for (size_t i = 0; i < 1024; i++)
+			if (hm_load_relaxed(&common.box[i]) != NULL)
+				live[n++] = hm_load_relaxed(&common.box[i]);
+		recount(live, n);
+	}
+	for (size_t i = 0; i < 1024; i++)
+		hm_heap_free(hm_load_relaxed(&common.box[i]));
+	hm_heap_purge();
+	recount_nothing_in_use();
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = { recount_after_many_refills, the_same_blocks_come_back,
+				 any_number_comes_back, pairs_never_spill, pairs_on_full_lists,
+				 os_refuses, recount_after_exchanges };
+
+	return SUPPORT_RUN("refill", tests);
+}
