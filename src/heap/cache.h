@@ -28,6 +28,8 @@ void *hm_malloc_big(size_t n); /* no tiny class holds it */
 void *hm_calloc_slow(size_t n, struct hm_heap *h, size_t twice);
 void *hm_calloc_big(size_t count, size_t size);
 void hm_free_slow(void *p);
+/* A block whose slab s, found by the fast path, is not this heap's. */
+void hm_free_other(void *p, struct hm_slab *s);
 void hm_free_spent(struct hm_heap *h, size_t offset);
 
 /* The table holds twice the class: a list is 16 bytes, the largest scale of an index is 8. */
@@ -165,7 +167,7 @@ hm_inline void hm_cache_push(struct hm_heap *h, struct hm_slab *s, struct hm_use
 hm_inline void *hm_cache_malloc(size_t n)
 {
 	struct hm_heap *h = hm_tls_heap;
-	struct hm_base b;
+	struct hm_base b, next;
 	size_t twice;
 
 	if (hm_unlikely(n > HM_TINY_REQUEST_MAX))
@@ -175,7 +177,10 @@ hm_inline void *hm_cache_malloc(size_t n)
 	if (hm_unlikely(b.p == NULL))
 		return hm_malloc_slow(n, h, twice);
 	hm_forget(twice);
-	hm_cache_sll(h, twice)->head = hm_link_get(b, true);
+	next = hm_link_get(b, true);
+	/* The next malloc of the class reads its link, and its user writes there. */
+	__builtin_prefetch(next.p, 1);
+	hm_cache_sll(h, twice)->head = next;
 	return hm_cache_hand_out(b, (unsigned)twice / 2, true, true);
 }
 
@@ -216,7 +221,7 @@ hm_inline void hm_cache_free(void *p)
 	}
 	/* Where no slab is in use the owner is NULL. */
 	if (hm_unlikely(hm_slab_owner(s) != h)) {
-		hm_free_slow(p);
+		hm_free_other(p, s);
 		return;
 	}
 	tiny = HM_HEADERLESS || hm_class_is_tiny(s->cls);

@@ -145,6 +145,21 @@ void hm_free_slow(void *p)
 		hm_wrong_use_free(p, "free");
 }
 
+/* The slab's owner tells that it is a slab in use: the registry need not be asked. */
+void hm_free_other(void *p, struct hm_slab *s)
+{
+	struct hm_heap *h = hm_tls_heap;
+	struct hm_user u = { p };
+	bool tiny = hm_class_is_tiny(s->cls);
+
+	if (hm_unlikely(hm_slab_owner(s) == NULL || h == &hm_empty_heap || h == &hm_late_heap ||
+			!hm_cache_is_live(s, u, tiny))) {
+		hm_free_slow(p);
+		return;
+	}
+	hm_remote_free(h, hm_slab_head(s), hm_cache_take_back(s, u, tiny));
+}
+
 void hm_heap_free(void *p)
 {
 	hm_cache_free(p);

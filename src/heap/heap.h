@@ -41,7 +41,7 @@ _Static_assert(sizeof(struct hm_bin) == 64, "one cache line a bin");
 struct hm_batch {
 	struct hm_slab *slab;
 	struct hm_base first, last;
-	uint32_t count;
+	uint32_t count, limit;
 };
 
 #define HM_BATCHES 16

@@ -86,9 +86,11 @@ void hm_remote_free(struct hm_heap *h, struct hm_slab *s, struct hm_base b)
 	} else {
 		flush_batch(h, bt);
 		hm_link_set(b, tiny, (struct hm_base){ NULL });
-		*bt = (struct hm_batch){ .slab = s, .first = b, .last = b, .count = 1 };
+		*bt = (struct hm_batch){
+			.slab = s, .first = b, .last = b, .count = 1, .limit = batch_limit(s)
+		};
 	}
-	if (bt->count >= batch_limit(s))
+	if (bt->count >= bt->limit)
 		flush_batch(h, bt);
 }
 

@@ -12,7 +12,7 @@
 
 /* Bytes that the frees between two slow paths may leave in one list, and bounds. */
 #define TINY_CACHE ((size_t)32 << 10)
-#define MEDIUM_CACHE ((size_t)256 << 10)
+#define MEDIUM_CACHE ((size_t)512 << 10)
 #define BUDGET_MAX 128
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -37,8 +37,7 @@
 		TINY((base) + 4 * (step))
 
 /* Several blocks to a span: the fewest slabs that hold the wanted number. */
-#define COLOUR 64
-#define MANY_STRIDE(kib) (((size_t)(kib) << 10) + COLOUR)
+#define MANY_STRIDE(kib) (((size_t)(kib) << 10) + HM_COLOUR)
 #define MANY_SLABS(kib, want) ((MANY_STRIDE(kib) * (want) + HM_SLAB_SIZE - 1) / HM_SLAB_SIZE)
 #define MANY_BLOCKS(kib, want) (MANY_SLABS(kib, want) * HM_SLAB_SIZE / MANY_STRIDE(kib))
 #define MANY(kib, want)                                                                            \
@@ -76,27 +75,15 @@ void hm_classes_fill_lookup(uint8_t lookup[HM_TINY_LOOKUP])
 #define FIRST_ONE (HM_TINY_CLASSES + 16)
 #define FIRST_BIG (FIRST_ONE + 6)
 
-/* Four to a doubling: the class of n in (2^base, ...], counted from 0. */
-static unsigned quarter(size_t n, unsigned base)
-{
-	unsigned step = hm_log2(n - 1);
-
-	return (step - base) * 4 + (unsigned)((n - 1) >> (step - 2) & 3);
-}
-
 unsigned hm_class_of_medium(size_t n)
 {
 	size_t total = n + HM_CANARY_BYTES;
 
-	if (total <= MANY_STRIDE(128)) {
-		/* A stride is COLOUR longer than the nominal size. */
-		size_t nominal = total > HM_TINY_MAX + COLOUR ? total - COLOUR : HM_TINY_MAX + 1;
-
-		return HM_TINY_CLASSES + quarter(nominal, 13);
-	}
+	if (n <= (size_t)HM_MANY_REQUEST_MAX)
+		return hm_class_of_many(n);
 	if (total <= (size_t)512 << 10)
 		return FIRST_ONE + (unsigned)((total - 1) >> HM_SLAB_SHIFT) - 2;
-	return FIRST_BIG + quarter(total, 19);
+	return FIRST_BIG + hm_class_quarter(total, 19);
 }
 
 unsigned hm_class_of(size_t n)

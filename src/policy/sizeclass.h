@@ -81,6 +81,30 @@ hm_inline unsigned hm_class_of_tiny_total(size_t n)
 /* Class of a request of n bytes, n <= HM_MEDIUM_REQUEST_MAX. Slow paths only. */
 unsigned hm_class_of(size_t n);
 
+/* Medium classes of several blocks to a span: strides are this much above the nominal size. */
+enum {
+	HM_COLOUR = 64,
+	HM_MANY_REQUEST_MAX = (128 << 10) + HM_COLOUR - HM_CANARY_BYTES,
+};
+
+/* Four to a doubling: the class of n in (2^base, ...], counted from 0. */
+hm_inline unsigned hm_class_quarter(size_t n, unsigned base)
+{
+	unsigned step = hm_log2(n - 1);
+
+	return (step - base) * 4 + (unsigned)((n - 1) >> (step - 2) & 3);
+}
+
+/* The same for one of these: n over HM_TINY_REQUEST_MAX, to HM_MANY_REQUEST_MAX. */
+hm_inline unsigned hm_class_of_many(size_t n)
+{
+	size_t nominal = n + HM_CANARY_BYTES - HM_COLOUR;
+
+	if (nominal <= HM_TINY_MAX)
+		nominal = HM_TINY_MAX + 1;
+	return HM_TINY_CLASSES + hm_class_quarter(nominal, 13);
+}
+
 /* The same for a request that no tiny class holds. */
 unsigned hm_class_of_medium(size_t n);
 

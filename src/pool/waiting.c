@@ -135,6 +135,7 @@ void hm_waiting_complete(struct hm_slab *s, unsigned cls)
 	}
 	hm_lock_release(&w->lock);
 	if (mine) {
+		hm_remote_take(s);
 		hm_check(hm_slab_used(s) == 0);
 		hm_pool_release(s);
 	}

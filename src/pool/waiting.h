@@ -23,7 +23,7 @@
  */
 void hm_waiting_give_up(struct hm_slab *s);
 
-/* Claims a waiting slab of the class for the caller, drained; NULL when there is none. */
+/* Claims a waiting slab of the class for the caller, who takes its list; NULL: there is none. */
 struct hm_slab *hm_waiting_take(unsigned cls);
 
 /* After a push returned HM_PUSH_WAKE or HM_PUSH_LAST on a slab that was of class cls. */

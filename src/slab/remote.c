@@ -142,8 +142,12 @@ bool hm_remote_wait(struct hm_slab *s)
 
 void hm_remote_claim_waiting(struct hm_slab *s)
 {
-	uint32_t old = hm_swap_acq_rel(&hm_remote_of(s)->word, HM_REMOTE_OWNED);
+	struct hm_remote *r = hm_remote_of(s);
+	uint32_t old = hm_load_relaxed(&r->word), new;
 
-	hm_assert((old & HM_REMOTE_WAITING) && !(old & HM_REMOTE_OWNED));
-	drain_claimed(s, old);
+	do {
+		hm_assert((old & HM_REMOTE_WAITING) && !(old & HM_REMOTE_OWNED));
+		new = HM_REMOTE_OWNED | (old & HM_REMOTE_LIST_MASK) |
+		      (hm_slab_used(s) - hm_remote_count(old)) * HM_REMOTE_COUNT_ONE;
+	} while (!hm_cas_weak_acq_rel(&r->word, &old, new));
 }

@@ -79,7 +79,11 @@ bool hm_remote_sleep(struct hm_slab *s);
  */
 bool hm_remote_wait(struct hm_slab *s);
 
-/* Under the waiting list's lock, the slab just unlinked from it: claims and drains it. */
+/*
+ * Under the waiting list's lock, the slab just unlinked from it: claims it. Its
+ * remote list stays where it is: hm_remote_take gets it without a walk when the
+ * free list is empty.
+ */
 void hm_remote_claim_waiting(struct hm_slab *s);
 
 #endif

@@ -182,7 +182,7 @@ current_empty:
 		goto refill
 	}
 
-adopt:	/* lock, unlink, claim, unlock, bind (the drain is part of the claim's exchange) */
+adopt:	/* lock, unlink, claim, unlock, bind; refill takes the list */
 	atomic { !lock[c] || MUTANT == MUT_ADOPT_UNLOCKED -> lock[c] = 1 }
 	atomic {
 		if
@@ -423,7 +423,8 @@ complete: /* the last block is back: whoever still finds the slab listed and emp
 		fi
 	}
 	d_step { claim_listed(s) }
-	atomic { lock[c] = 0; goto release }
+	lock[c] = 0;
+	atomic { take(s); goto release }
 
 wake:	/* past the mark: to the end of the list that is adopted from first */
 	atomic { !lock[c] -> lock[c] = 1 }
@@ -446,6 +447,7 @@ lock_first: /* as long as a block is in hand the slab cannot become anything els
 		if
 		:: S.waiting && LAST ->
 			claim_listed(s);
+			take(s);
 			unlinked();
 			S.free = S.free | m; S.used = S.used - COUNT(m);
 			m = 0

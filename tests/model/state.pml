@@ -230,20 +230,18 @@ inline take(i)
 	sl[i].n = 0
 }
 
-/* Claim a waiting slab by exchange, under the lock: n was "still out", so it is the new used. */
+/*
+ * Claim a waiting slab, under the lock: the list stays, n was "still out" and now counts the list.
+ */
 inline claim_listed(i)
 {
 	assert(sl[i].holder == 0 && !sl[i].owned && sl[i].waiting);
 	assert(sl[i].used == sl[i].n + COUNT(sl[i].list));
 	assert(((sl[i].free | sl[i].bump) & sl[i].list) == 0);
-	walk(i);
 	sl[i].holder = ME;
 	sl[i].owned = 1;
 	sl[i].waiting = 0;
-	sl[i].free = sl[i].free | sl[i].list;
-	sl[i].used = sl[i].n;
-	sl[i].list = 0;
-	sl[i].n = 0
+	sl[i].n = sl[i].used - sl[i].n
 }
 
 inline insert(i)

@@ -77,6 +77,7 @@ for sanitizer in gcc:undefined gcc:thread clang:address clang:undefined clang:th
 		thread=$(gcc -print-file-name=libtsan.so)
 		run env LD_PRELOAD="$(readlink -f "$thread") $lib" "$tmp/other"
 		expect "$name: with its library before ours" 0
+		grep -qi 'thread sanitizer' "$HM_SRCDIR/README.md" || bad "the README does not say so"
 	else
 		expect "$name: runs" 0
 	fi

@@ -243,9 +243,9 @@ static void locked(size_t most)
 {
 	struct rlimit r;
 
-	/* Not every root may raise it. */
+	/* Not every root may raise it; with one as it is elsewhere, no thread gets a stack. */
 	check(getrlimit(RLIMIT_MEMLOCK, &r) == 0, "getrlimit");
-	if (most > r.rlim_max)
+	if (most > r.rlim_max || (most == 0 && geteuid() != 0 && r.rlim_cur != RLIM_INFINITY))
 		_exit(77);
 	if (most > 0)
 		limit(RLIMIT_MEMLOCK, most);

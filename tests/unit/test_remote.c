@@ -7,6 +7,13 @@
 #include "pool/pool.h"
 #include "slab/remote.h"
 
+/* A claim leaves the list where it is; the new owner takes it. */
+static void claim_and_take(struct hm_slab *s)
+{
+	hm_remote_claim_waiting(s);
+	hm_remote_take(s);
+}
+
 static uint32_t word_of(struct hm_slab *s)
 {
 	return hm_load_acquire(&hm_remote_of(s)->word);
@@ -174,7 +181,7 @@ static void fill_waiting(struct hm_slab *s, unsigned step)
 		expect(s, HM_REMOTE_WAITING, n - home, home - 1, n - 1, 1);
 	}
 	must(wakes <= 1);
-	hm_remote_claim_waiting(s);
+	claim_and_take(s);
 	expect(s, HM_REMOTE_OWNED, 0, 0, 0, n);
 	must(hm_slab_valid(s));
 	hm_slab_detach(s);
@@ -197,7 +204,7 @@ START_TEST(waiting_wakes_once_and_ends)
 			enum hm_push what = push(s, 1, 1);
 
 			must(what == HM_PUSH_DONE || what == HM_PUSH_WAKE);
-			hm_remote_claim_waiting(s);
+			claim_and_take(s);
 			expect(s, HM_REMOTE_OWNED, 0, 0, s->capacity - 2u, 2);
 		}
 	}
@@ -215,7 +222,7 @@ START_TEST(waiting_with_fresh_blocks)
 	must(push(s, 0, 2) == HM_PUSH_DONE);
 	expect(s, HM_REMOTE_WAITING, 1, 2, 3, 0);
 	must(push(s, 2, 1) == HM_PUSH_LAST);
-	hm_remote_claim_waiting(s);
+	claim_and_take(s);
 	expect(s, HM_REMOTE_OWNED, 0, 0, 0, 3);
 	must(hm_slab_valid(s));
 }
@@ -264,7 +271,7 @@ static void model_claim(struct model *m)
 	if (m->state == DORMANT) {
 		m->state = OWNED;
 	} else if (m->state == WAITING) {
-		hm_remote_claim_waiting(m->s);
+		claim_and_take(m->s);
 		m->state = OWNED;
 		m->free_blocks += m->listed;
 		m->listed = 0;
@@ -437,7 +444,7 @@ static void all_races(struct hm_slab *s, unsigned threads, unsigned chain)
 	must(outcome(HM_PUSH_WAKE) <= 1);
 	must(chain > 1 || s->capacity < 2 || outcome(HM_PUSH_WAKE) == 1 ||
 	     hm_classes[s->cls].wake == s->capacity);
-	hm_remote_claim_waiting(s);
+	claim_and_take(s);
 	all_home(s);
 }
 

@@ -7,6 +7,16 @@
 #include "pool/pool.h"
 #include "pool/waiting.h"
 
+/* What a refill does: claims the first slab that waits, and takes what came back to it. */
+static struct hm_slab *adopt(unsigned cls)
+{
+	struct hm_slab *s = hm_waiting_take(cls);
+
+	if (s != NULL)
+		hm_remote_take(s);
+	return s;
+}
+
 static struct hm_base block(struct hm_slab *s, unsigned k)
 {
 	return hm_to_base(hm_slab_block(s, k), hm_class_is_tiny(s->cls));
@@ -71,28 +81,28 @@ START_TEST(given_up_and_taken)
 		struct hm_slab *s = slab_with(cls, 0);
 		unsigned n = s->capacity;
 
-		must(hm_waiting_take(cls) == NULL);
+		must(adopt(cls) == NULL);
 		/* All out: it sleeps and nobody finds it. */
 		hm_waiting_give_up(s);
 		must(word_of(s) == n * HM_REMOTE_COUNT_ONE && listed_in(s) == HM_CLASSES);
-		must(hm_load_relaxed(&s->binder) == NULL && hm_waiting_take(cls) == NULL);
+		must(hm_load_relaxed(&s->binder) == NULL && adopt(cls) == NULL);
 		must(hm_remote_claim_dormant(s));
 		is_mine(s, 0);
 		if (n > 1) {
 			hm_slab_push(s, block(s, 0), hm_class_is_tiny(cls));
 			hm_waiting_give_up(s);
 			must(listed_in(s) == cls && (word_of(s) & HM_REMOTE_WAITING));
-			must(hm_waiting_take(cls == 0 ? 1 : cls - 1) == NULL);
-			must(hm_waiting_take(cls) == s);
+			must(adopt(cls == 0 ? 1 : cls - 1) == NULL);
+			must(adopt(cls) == s);
 			is_mine(s, 1);
-			must(hm_waiting_take(cls) == NULL);
+			must(adopt(cls) == NULL);
 		}
 		/* All home: it goes to the pool. */
 		for (unsigned k = n > 1 ? 1 : 0; k < n; k++)
 			hm_slab_push(s, block(s, k), hm_class_is_tiny(cls));
 		must(!in_pool(s));
 		hm_waiting_give_up(s);
-		must(in_pool(s) && hm_waiting_take(cls) == NULL);
+		must(in_pool(s) && adopt(cls) == NULL);
 	}
 }
 END_TEST
@@ -105,7 +115,7 @@ START_TEST(given_up_with_blocks_on_the_way)
 
 	must(push(s, 0) == HM_PUSH_DONE);
 	hm_waiting_give_up(s);
-	must(listed_in(s) == 4 && hm_waiting_take(4) == s);
+	must(listed_in(s) == 4 && adopt(4) == s);
 	is_mine(s, 1);
 	for (unsigned k = 1; k < n; k++)
 		must(push(s, k) == HM_PUSH_DONE);
@@ -117,7 +127,7 @@ START_TEST(given_up_with_blocks_on_the_way)
 	s->carved = 2;
 	hm_store_relaxed(&s->used, 2);
 	hm_waiting_give_up(s);
-	must(listed_in(s) == 4 && hm_waiting_take(4) == s);
+	must(listed_in(s) == 4 && adopt(4) == s);
 	must(hm_slab_used(s) == 2 && s->carved == 2);
 }
 END_TEST
@@ -133,8 +143,8 @@ START_TEST(woken_before_dozing)
 		woken = slab_with(cls, wake);
 		hm_waiting_give_up(turn == 0 ? dozing : woken);
 		hm_waiting_give_up(turn == 0 ? woken : dozing);
-		must(hm_waiting_take(cls) == woken);
-		must(hm_waiting_take(cls) == dozing);
+		must(adopt(cls) == woken);
+		must(adopt(cls) == dozing);
 	}
 	/* A push to the mark moves it to the front. */
 	dozing = slab_with(cls, wake - 2);
@@ -144,10 +154,10 @@ START_TEST(woken_before_dozing)
 	must(push(dozing, wake) == HM_PUSH_DONE);
 	must(push(dozing, wake + 1) == HM_PUSH_WAKE);
 	hm_waiting_woke(dozing, cls);
-	must(hm_waiting_take(cls) == dozing);
+	must(adopt(cls) == dozing);
 	is_mine(dozing, wake);
-	must(hm_waiting_take(cls) == later);
-	must(hm_waiting_take(cls) == NULL);
+	must(adopt(cls) == later);
+	must(adopt(cls) == NULL);
 }
 END_TEST
 
@@ -164,12 +174,12 @@ START_TEST(completed)
 		must(push(s, s->capacity - 1u) == HM_PUSH_LAST);
 		must(!in_pool(s));
 		hm_waiting_complete(s, cls);
-		must(in_pool(s) && listed_in(s) == HM_CLASSES && hm_waiting_take(cls) == NULL);
+		must(in_pool(s) && listed_in(s) == HM_CLASSES && adopt(cls) == NULL);
 		must(word_of(s) == HM_REMOTE_OWNED);
 		/* Once more, too late: nothing. */
 		hm_waiting_complete(s, cls);
 		hm_waiting_woke(s, cls);
-		must(in_pool(s) && hm_waiting_take(cls) == NULL);
+		must(in_pool(s) && adopt(cls) == NULL);
 	}
 }
 END_TEST
@@ -181,7 +191,7 @@ static struct hm_slab *lost_race(unsigned cls)
 
 	hm_waiting_give_up(s);
 	must(push(s, s->capacity - 1u) == HM_PUSH_LAST);
-	must(hm_waiting_take(cls) == s);
+	must(adopt(cls) == s);
 	is_mine(s, s->capacity);
 	return s;
 }
@@ -203,14 +213,14 @@ START_TEST(stale_complete)
 	hm_waiting_give_up(s);
 	hm_waiting_complete(s, cls);
 	hm_waiting_woke(s, cls);
-	must(listed_in(s) == cls && hm_waiting_take(cls) == s);
+	must(listed_in(s) == cls && adopt(cls) == s);
 	is_mine(s, 1);
 	/* It sleeps. */
 	hm_slab_detach(s);
 	hm_waiting_give_up(s);
 	hm_waiting_complete(s, cls);
 	hm_waiting_woke(s, cls);
-	must(word_of(s) == s->capacity * HM_REMOTE_COUNT_ONE && hm_waiting_take(cls) == NULL);
+	must(word_of(s) == s->capacity * HM_REMOTE_COUNT_ONE && adopt(cls) == NULL);
 	/* It is of another class, in use and waiting there. */
 	s = lost_race(cls);
 	hm_pool_release(s);
@@ -223,8 +233,8 @@ START_TEST(stale_complete)
 	hm_waiting_give_up(s);
 	hm_waiting_complete(s, cls);
 	hm_waiting_woke(s, cls);
-	must(listed_in(s) == other && hm_waiting_take(cls) == NULL);
-	must(hm_waiting_take(other) == s);
+	must(listed_in(s) == other && adopt(cls) == NULL);
+	must(adopt(other) == s);
 	is_mine(s, 1);
 }
 END_TEST
@@ -242,7 +252,7 @@ START_TEST(two_completes)
 	hm_waiting_complete(s, 6); /* the first thread's, late: does it for both */
 	must(in_pool(s));
 	hm_waiting_complete(s, 6);
-	must(in_pool(s) && hm_waiting_take(6) == NULL);
+	must(in_pool(s) && adopt(6) == NULL);
 }
 END_TEST
 
@@ -318,7 +328,7 @@ static void carve_rest(struct hm_slab *s)
 
 static void take_a_slab(void)
 {
-	struct hm_slab *s = hm_waiting_take(common.cls);
+	struct hm_slab *s = adopt(common.cls);
 
 	if (s == NULL && hm_load_relaxed(&common.n) < TABLE / 2)
 		s = acquire(common.cls);
@@ -355,7 +365,7 @@ static void all_traders(unsigned threads, unsigned cls, unsigned rounds)
 	give_back(common.table, common.n);
 	common.n = 0;
 	/* What is whole is in the pool; nothing waits and nothing is lost. */
-	s = hm_waiting_take(cls);
+	s = adopt(cls);
 	hm_pool_get_counts(&c);
 	must_say(s == NULL && c.acquired == c.released, "%" PRIu64 " spans acquired, %" PRIu64
 		 " released", c.acquired, c.released);
