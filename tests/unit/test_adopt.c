@@ -9,6 +9,11 @@
 #include "pool/waiting.h"
 #include "recount.h"
 
+#include "heap/thread.h"
+
+#include <limits.h>
+#include <sched.h>
+
 static struct hm_base block(struct hm_slab *s, unsigned k)
 {
 	return hm_to_base(hm_slab_block(s, k), hm_class_is_tiny(s->cls));
@@ -20,9 +25,8 @@ static struct {
 	struct hm_slab *s;
 	bool by_push[2];
 	bool won[2];
-	pthread_barrier_t gate;
 	unsigned rounds;
-	_Atomic unsigned failures;
+	_Atomic unsigned go, done; /* rounds begun, and ended by the second contender */
 } duel;
 
 /* What contender i does: claims by name, or pushes block i. The winner looks at what it has. */
@@ -35,14 +39,31 @@ static bool contend(unsigned i)
 	return hm_remote_claim_dormant(s);
 }
 
+/* Barriers wake one thread after the other: these two meet by spinning. */
+static void await(_Atomic unsigned *word, unsigned round)
+{
+	for (unsigned i = 0; hm_load_acquire(word) != round; i++)
+		if (i > 2000)
+			sched_yield();
+}
+
+/* Now the one is a little earlier, now the other. */
+static void linger(uint64_t *state)
+{
+	for (size_t i = support_below(state, 40); i > 0; i--)
+		__asm__ __volatile__("");
+}
+
 static void *contender(void *arg)
 {
-	unsigned i = (unsigned)(uintptr_t)arg;
+	uint64_t state = support_seed;
 
-	for (unsigned r = 0; r < duel.rounds; r++) {
-		pthread_barrier_wait(&duel.gate);
-		duel.won[i] = contend(i);
-		pthread_barrier_wait(&duel.gate);
+	(void)arg;
+	for (unsigned r = 1; r <= duel.rounds; r++) {
+		await(&duel.go, r);
+		linger(&state);
+		duel.won[1] = contend(1);
+		hm_store_release(&duel.done, r);
 	}
 	return NULL;
 }
@@ -67,26 +88,27 @@ static void judge(struct hm_slab *s)
 
 static void run_duel(struct hm_slab *s, bool push0, bool push1)
 {
-	pthread_t t[2];
+	uint64_t state = support_seed + 1;
+	pthread_t t;
 
 	duel.s = s;
 	duel.by_push[0] = push0;
 	duel.by_push[1] = push1;
-	duel.rounds = support_times(10000, 500);
-	must(pthread_barrier_init(&duel.gate, NULL, 3) == 0);
-	for (uintptr_t i = 0; i < 2; i++)
-		must(pthread_create(&t[i], NULL, contender, (void *)i) == 0);
-	for (unsigned r = 0; r < duel.rounds; r++) {
+	duel.rounds = support_times(50000, 20000);
+	hm_store_relaxed(&duel.go, 0);
+	hm_store_relaxed(&duel.done, 0);
+	must(pthread_create(&t, NULL, contender, NULL) == 0);
+	for (unsigned r = 1; r <= duel.rounds; r++) {
 		hm_remote_take(s);
 		hm_slab_detach(s);
 		must(hm_remote_sleep(s));
-		pthread_barrier_wait(&duel.gate);
-		pthread_barrier_wait(&duel.gate);
+		hm_store_release(&duel.go, r);
+		linger(&state);
+		duel.won[0] = contend(0);
+		await(&duel.done, r);
 		judge(s);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		pthread_join(t[i], NULL);
-	pthread_barrier_destroy(&duel.gate);
+	pthread_join(t, NULL);
 }
 
 START_TEST(one_wins)
@@ -247,6 +269,69 @@ START_TEST(heirs)
 }
 END_TEST
 
+/* ---- Destructors of others that allocate and free, up to the last round ---- */
+
+static pthread_key_t will;
+static unsigned rounds;
+static struct {
+	void *p[8 * 64];
+	_Atomic unsigned n;
+} estate;
+
+static void at_exit(void *arg)
+{
+	uintptr_t left_rounds = (uintptr_t)arg;
+
+	for (unsigned i = 0; i < 16; i++) {
+		void *mine = support_alloc(i % 20);
+
+		estate.p[hm_add_relaxed(&estate.n, 1)] = support_alloc(i);
+		hm_heap_free(mine);
+	}
+	if (left_rounds > 1)
+		must(pthread_setspecific(will, (void *)(left_rounds - 1)) == 0);
+}
+
+static void *testator(void *arg)
+{
+	/* With a heap of its own before it exits, and without. */
+	if ((uintptr_t)arg % 2 == 0)
+		hm_heap_free(support_alloc(2));
+	must(pthread_setspecific(will, (void *)(1 + (uintptr_t)arg % rounds)) == 0);
+	return NULL;
+}
+
+static void all_testators(unsigned threads)
+{
+	support_run_threads(threads, testator);
+	recount(estate.p, estate.n);
+	while (estate.n > 0)
+		hm_heap_free(estate.p[--estate.n]);
+	hm_heap_purge();
+	recount(NULL, 0);
+}
+
+START_TEST(destructors)
+{
+	unsigned before;
+
+	must(pthread_key_create(&will, at_exit) == 0);
+	hm_heap_free(support_alloc(2));
+	before = hm_heaps_in_use();
+	/* In one round: the heap was closed after it, nothing is left in it. */
+	rounds = 1;
+	for (size_t t = 0; t < SUPPORT_THREAD_COUNTS; t++) {
+		all_testators(support_threads[t]);
+		recount_nothing_in_use();
+	}
+	/* In all rounds: the later ones have the shared heap, which keeps what it has. */
+	rounds = PTHREAD_DESTRUCTOR_ITERATIONS;
+	for (size_t t = 0; t < SUPPORT_THREAD_COUNTS; t++)
+		all_testators(support_threads[t]);
+	ck_assert_uint_eq(hm_heaps_in_use(), before);
+}
+END_TEST
+
 /* While some exit and leave, others free what they left and adopt. */
 static struct {
 	_Atomic(void *) box[512];
@@ -296,7 +381,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = { one_wins, loser_is_untouched, heirs, exits_and_adoptions_at_once };
+	const TTest *tests[] = { one_wins, loser_is_untouched, heirs, destructors,
+				 exits_and_adoptions_at_once };
 
 	return SUPPORT_RUN("adopt", tests);
 }

@@ -278,6 +278,72 @@ START_TEST(pairs_on_full_lists)
 }
 END_TEST
 
+/* ---- One look at the lists ---- */
+
+static unsigned length(struct hm_base b, unsigned cls)
+{
+	unsigned n = 0;
+
+	for (; b.p != NULL; b = hm_link_get(b, hm_class_is_tiny(cls)))
+		n++;
+	return n;
+}
+
+/* n blocks freed, whatever the budget. */
+static void free_to_front(struct hm_sll *sll, void **p, unsigned n)
+{
+	sll->budget = INT32_MAX;
+	for (unsigned i = 0; i < n; i++)
+		hm_heap_free(p[i]);
+}
+
+/* A short front only re-arms; a long one becomes the back, the old back goes, in steps. */
+static void rotate(unsigned cls)
+{
+	struct hm_sll *sll = &hm_tls_heap->sll[cls];
+	struct hm_bin *bin = &hm_tls_heap->bins[cls];
+	unsigned budget = hm_classes[cls].budget, n = 0;
+	uint64_t before = spills();
+	void *p[1200];
+
+	for (unsigned i = 0; i < 1200; i++)
+		p[i] = support_alloc(cls);
+	must(sll->head.p == NULL && bin->back.p == NULL);
+	free_to_front(sll, p, 600);
+	hm_release_spill(hm_tls_heap, cls);
+	must(sll->head.p == NULL && length(bin->back, cls) == 600 && spills() == before);
+	must(sll->budget == (int32_t)budget - 1);
+	free_to_front(sll, p + 600, budget - 1);
+	hm_release_spill(hm_tls_heap, cls);
+	must(length(sll->head, cls) == budget - 1 && length(bin->back, cls) == 600);
+	must(spills() == before && sll->budget == (int32_t)budget - 1);
+	free_to_front(sll, p + 600 + budget - 1, 2);
+	/* At most 256 blocks a call. */
+	for (unsigned left = 600; left > 0; left = n) {
+		bin->mark.p = NULL;
+		hm_release_spill(hm_tls_heap, cls);
+		n = left > 256 ? left - 256 : 0;
+		must(spills() == ++before && sll->budget == (int32_t)budget - 1);
+		must(length(bin->back, cls) == (n > 0 ? n : budget + 1));
+		must(length(sll->head, cls) == (n > 0 ? budget + 1 : 0));
+	}
+	recount(p + 601 + budget, 599 - budget);
+	for (unsigned i = 601 + budget; i < 1200; i++)
+		hm_heap_free(p[i]);
+}
+
+START_TEST(rotation)
+{
+	for (unsigned cls = 0; cls < 40; cls++) {
+		if (!support_class_in_use(cls) || hm_classes[cls].budget < 2)
+			continue;
+		hm_heap_free(hm_heap_malloc(1));
+		hm_release_caches(hm_tls_heap);
+		rotate(cls);
+	}
+}
+END_TEST
+
 /* ---- Refusals ---- */
 
 static bool refuse(const char *call)
@@ -360,7 +426,7 @@ int main(void)
 {
 	const TTest *tests[] = { recount_after_many_refills, the_same_blocks_come_back,
 				 any_number_comes_back, pairs_never_spill, pairs_on_full_lists,
-				 os_refuses, recount_after_exchanges };
+				 rotation, os_refuses, recount_after_exchanges };
 
 	return SUPPORT_RUN("refill", tests);
 }
