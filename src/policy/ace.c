@@ -24,5 +24,8 @@ size_t hm_ace_keep_empty(size_t in_use)
 
 bool hm_ace_wants_huge(size_t in_use)
 {
+	/* Canaries touch blocks that their users do not: each would cost a huge page. */
+	if (HM_GUARDS == 2)
+		return false;
 	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after;
 }

@@ -124,16 +124,19 @@ static bool do_then(const char *what)
 	return true;
 }
 
-static struct {
+static struct order {
 	const char *op, *then, *where;
 	bool done;
 } order;
 
 static void carry_out(const char *where)
 {
-	if (order.where == NULL || !is(order.where, where))
+	/* A compiler may run constructors itself: it does not know that one came before. */
+	struct order *o = support_raw(&order);
+
+	if (o->where == NULL || !is(o->where, where))
 		return;
-	order.done = do_first(order.op) && do_then(order.then);
+	o->done = do_first(o->op) && do_then(o->then);
 }
 
 static void *carry_out_in_thread(void *arg)
