@@ -16,7 +16,7 @@
 /* How many blocks of the class: more than a slab where that is no burden. */
 static unsigned several(unsigned cls)
 {
-	size_t n = ((size_t)192 << 10) / hm_classes[cls].stride + 3;
+	size_t n = ((size_t)support_times(192, 72) << 10) / hm_classes[cls].stride + 3;
 
 	return n > MOST ? MOST : (unsigned)n;
 }
