@@ -105,7 +105,6 @@ size_t hm_heap_purge(void);
 
 struct hm_heap *hm_heap_init_thread(void); /* heap.c/thread.c: a heap for this thread */
 void hm_heap_reset(struct hm_heap *h);      /* empty lists, full budgets */
-bool hm_heap_valid(struct hm_heap *h);      /* recounts all bound slabs; owner only */
 
 /* refill.c: the SLL is empty: a block from the second list, fresh memory or a slab. */
 void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero);

@@ -151,7 +151,7 @@ static struct hm_base spill_list(struct hm_heap *h, struct hm_base b, unsigned c
 	return b;
 }
 
-/* Has the list fewer than n blocks? Walks at most n. */
+/* Has the list n blocks at most? Walks no further. */
 static bool is_short(struct hm_base b, unsigned cls, unsigned n)
 {
 	bool tiny = hm_class_is_tiny(cls);

@@ -90,7 +90,7 @@ struct hm_slab *hm_waiting_take(unsigned cls)
 	struct hm_list *l;
 	struct waiting *w;
 
-	if (hm_load_relaxed(&waiting[cls].count) == 0)
+	if (hm_load_relaxed(&waiting[hm_class_checked(cls)].count) == 0)
 		return NULL;
 	w = lock_class(cls);
 	l = hm_list_empty(&w->woken) ? &w->dozing : &w->woken;

@@ -43,7 +43,7 @@ build() {
 	local name=$1
 	shift
 	# shellcheck disable=SC2086
-	"$@" -O1 -g -o "$tmp/$name" "$tmp/some.c" -pthread 2>/dev/null && "$tmp/$name" >/dev/null 2>&1
+	"$@" -O1 -gdwarf-4 -o "$tmp/$name" "$tmp/some.c" -pthread 2>/dev/null && "$tmp/$name" >/dev/null 2>&1
 }
 
 # gcc's address sanitizer is a shared library that insists on being the first.

@@ -75,7 +75,7 @@ compile() {
 	shift
 	# -fno-builtin: else the compiler takes out allocations whose block is not used.
 	# shellcheck disable=SC2086
-	$CC -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -fno-builtin -o "$tmp/$name" \
+	$CC -std=gnu11 -D_GNU_SOURCE -O1 -gdwarf-4 -Wall -Wextra -fno-builtin -o "$tmp/$name" \
 		"$src/$name.c" "$@" -pthread -ldl >"$tmp/compile.log" 2>&1 && return
 	cat "$tmp/compile.log"
 	hard_error "$name.c does not compile"
