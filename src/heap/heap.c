@@ -272,6 +272,8 @@ size_t hm_heap_purge(void)
 
 	if (h != &hm_empty_heap && h != &hm_late_heap)
 		hm_release_caches(h);
+	hm_release_caches(hm_late_take());
+	hm_late_release();
 	return hm_pool_purge_all() + hm_large_purge();
 }
 
@@ -283,12 +285,26 @@ void hm_cache_poison(struct hm_base b, unsigned cls)
 	memset(hm_to_user(b, hm_class_is_tiny(cls)).p, HM_POISON, n);
 }
 
+/* What follows in a list of the class: the end, or a block of it. */
+static bool is_link(struct hm_base next, unsigned cls)
+{
+	struct hm_user u;
+
+	if (next.p == NULL)
+		return true;
+	u = hm_to_user(next, hm_class_is_tiny(cls));
+	return hm_registry_get(u.p) == HM_REG_SUPERSLAB && hm_slab_at(u.p)->cls == cls &&
+	       hm_slab_is_block(hm_slab_at(u.p), u.p);
+}
+
 void hm_cache_check_poison(struct hm_base b, unsigned cls)
 {
-	const unsigned char *u = hm_to_user(b, hm_class_is_tiny(cls)).p;
+	bool tiny = hm_class_is_tiny(cls);
+	const unsigned char *u = hm_to_user(b, tiny).p;
 	size_t n = hm_class_usable(cls);
 
-	/* The link lies in the first word. */
+	if (!is_link(hm_link_get(b, tiny), cls))
+		hm_wrong_use_written(u, 0, cls);
 	for (size_t i = sizeof(void *); i < n && i < HM_POISON_MAX; i++)
 		if (u[i] != HM_POISON)
 			hm_wrong_use_written(u, i, cls);

@@ -107,12 +107,12 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 	}
 }
 
-/* refill may have to give memory back first, when the OS refuses. */
+/* When the OS refuses: all that other classes hold back goes home first. */
 static bool refill_or_purge(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 {
 	if (refill(h, cls, bin))
 		return true;
-	hm_remote_flush(h);
+	hm_release_caches(h);
 	hm_large_purge();
 	return refill(h, cls, bin);
 }

@@ -123,13 +123,13 @@ static void judge_in_superslab(struct finding *f, const void *p)
 		return;
 	}
 	s = hm_slab_head(s);
+	f->slab = hm_slab_number(s);
+	f->cls_number = s->cls;
 	u = hm_slab_block_of(s, p);
 	if (u.p == NULL) {
 		f->what = "pointer to no block";
 		return;
 	}
-	f->slab = hm_slab_number(s);
-	f->cls_number = s->cls;
 	f->block = u.p;
 	if (u.p == p)
 		judge_block(f, s, u);
@@ -208,6 +208,17 @@ void hm_wrong_use_size(const void *p, size_t n, size_t align)
 
 void hm_wrong_use_written(const void *u, size_t at, unsigned cls)
 {
-	hm_die("malloc(): a free block was written to", "pointer", (uintptr_t)u, "offset", at,
-	       "class", cls);
+	char line[LINE_SIZE];
+	struct hm_text t;
+
+	hm_text_init(&t, line, sizeof line);
+	hm_text_str(&t, "hakmem: malloc(): a free block was written to:");
+	say_value(&t, "pointer=", (uintptr_t)u);
+	hm_text_str(&t, " offset=");
+	hm_text_dec(&t, at);
+	hm_text_str(&t, " class=");
+	hm_text_dec(&t, cls);
+	hm_text_str(&t, " size=");
+	hm_text_dec(&t, hm_class_usable(cls));
+	hm_die_text(line, t.len);
 }

@@ -104,7 +104,7 @@ static bool parse_number(const char *s, uint64_t *out)
 
 static bool parse_row(const struct hm_option_info *row, const char *value, uint64_t *out)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (!(row->type[0] == 'B' ? parse_bool(value, &v) : parse_number(value, &v)))
 		return false;

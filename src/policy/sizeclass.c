@@ -18,7 +18,11 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
-#define MAGIC(stride) (UINT64_MAX / (uint64_t)(stride) + 1)
+/* 2^64 / stride and what remains; then the smallest multiplier whose excess is large enough. */
+#define QUOT(s) (UINT64_MAX / (s) + (UINT64_MAX % (s) + 1) / (s))
+#define REM(s) ((UINT64_MAX % (s) + 1) % (s))
+#define EXCESS_MIN(blocks) ((HM_MAGIC_BOUND + (blocks) - 1) / (blocks))
+#define MAGIC(s, blocks) (QUOT(s) + (EXCESS_MIN(blocks) + REM(s) + (s) - 1) / (s))
 #define LOW_BIT(stride) ((size_t)(stride) & (~(size_t)(stride) + 1))
 
 /* Where block 0's user pointer is in a slab (layout.h): past its header byte, and aligned. */
@@ -27,7 +31,8 @@
 
 #define ROW(stride_, slabs_, blocks_, cache_)                                                      \
 	{                                                                                          \
-		.magic = MAGIC(stride_), .stride = (stride_), .capacity = (uint16_t)(blocks_),     \
+		.magic = MAGIC((uint64_t)(stride_), (uint64_t)(blocks_)), .stride = (stride_),     \
+		.capacity = (uint16_t)(blocks_),                                                   \
 		.budget = (uint16_t)MAX((size_t)1, MIN((cache_) / (stride_), BUDGET_MAX)),         \
 		.wake = (uint16_t)MAX((size_t)1, (blocks_) / 8), .slabs = (slabs_),                \
 	}

@@ -29,8 +29,18 @@ enum {
 	HM_TOTAL_MIN = (int)sizeof(void *) + HM_HEADER_BYTES + HM_CANARY_BYTES,
 };
 
+/*
+ * Is an offset that of a block? With a multiplier m, a little above 2^64 /
+ * stride, a multiple q * stride times m is q * e modulo 2^64, e = m * stride -
+ * 2^64; anything else is 2^43 at least. (Lemire, Kaser, Kurz: Faster remainder
+ * by direct computation, 2019.) Of the possible m each class has one whose e
+ * lies between BOUND / capacity and BOUND / (capacity - 1): then q * e < BOUND
+ * for the blocks that there are and for no other, one constant for all classes.
+ */
+#define HM_MAGIC_BOUND ((uint64_t)1 << 30)
+
 struct hm_class {
-	uint64_t magic;    /* ceil(2^64 / stride): n is a multiple iff n * magic < magic */
+	uint64_t magic;    /* the multiplier */
 	uint32_t stride;   /* bytes from one block to the next */
 	uint16_t capacity; /* blocks in a span */
 	uint16_t budget;   /* frees between two looks at the TLS SLL */

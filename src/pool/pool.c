@@ -129,6 +129,7 @@ static void add(struct hm_superslab *ss)
 {
 	if (ss->all_node.next == NULL)
 		hm_list_add_tail(&pool.all, &ss->all_node);
+	hm_store_relaxed(&ss->free_mask, ALL);
 	pool.nr_all++;
 	enqueue(ss);
 }
@@ -158,8 +159,8 @@ static struct hm_superslab *map_superslab(bool huge)
 	ss = hm_zone_unit(z, base);
 	ss->base = base;
 	ss->huge = huge;
+	/* Not free before add: who walks the list of all may stand on this record. */
 	hm_list_init(&ss->node);
-	hm_store_relaxed(&ss->free_mask, ALL);
 	hm_store_relaxed(&ss->zero_mask, ALL);
 	hm_slab_init_superslab(ss);
 	hm_registry_set(base, HM_REG_SUPERSLAB);
@@ -167,9 +168,10 @@ static struct hm_superslab *map_superslab(bool huge)
 }
 
 /* Called and returns with the lock held; drops it around the system calls. */
-static struct hm_superslab *grow(void)
+static struct hm_superslab *grow(unsigned cls)
 {
-	bool huge = hm_ace_wants_huge(in_use());
+	/* A block with a span of its own may be used in part: no 2 MiB for its first byte. */
+	bool huge = hm_classes[cls].capacity > 1 && hm_ace_wants_huge(in_use());
 	struct hm_superslab *ss;
 
 	unlock_pool();
@@ -206,7 +208,7 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 	lock_pool();
 	ss = find(n);
 	if (ss == NULL)
-		ss = grow();
+		ss = grow(cls);
 	/* The OS refused: another thread may have released something meanwhile. */
 	if (ss == NULL)
 		ss = find(n);
@@ -377,7 +379,6 @@ size_t hm_pool_unmap_empty(void)
 		if (done) {
 			bytes += HM_SUPERSLAB_SIZE;
 		} else {
-			hm_store_relaxed(&ss->free_mask, ALL);
 			add(ss);
 		}
 	}

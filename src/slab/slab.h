@@ -107,17 +107,12 @@ hm_inline struct hm_user hm_slab_block(const struct hm_slab *s, unsigned k)
 	return (struct hm_user){ first + (size_t)k * hm_classes[s->cls].stride };
 }
 
-/* Is p, which lies in the slab's span, the user pointer of a block (guards cheap)? */
+/* Is p, which lies in the slab's span, the user pointer of a block (sizeclass.h)? Guards cheap. */
 hm_inline bool hm_slab_is_block(const struct hm_slab *s, const void *p)
 {
 	uint64_t off = (uint32_t)(uintptr_t)p - s->origin;
 
-	/*
-	 * Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019. With
-	 * magic = ceil(2^64 / stride), a multiple q * stride gives q * (magic *
-	 * stride - 2^64) < off < 2^21, anything else at least magic - 2^21 > 2^42.
-	 */
-	return off * s->magic < HM_SUPERSLAB_SIZE;
+	return off * s->magic < HM_MAGIC_BOUND;
 }
 
 /*

@@ -112,6 +112,29 @@ START_TEST(address_space_spans)
 }
 END_TEST
 
+/* Enough of them that huge pages would be asked for; the first byte costs a page each. */
+START_TEST(touched_a_little)
+{
+	enum { BLOCKS = 500 };
+	static char *p[BLOCKS];
+	size_t before = resident(), grown;
+
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		p[i] = hak_malloc(MIB);
+		NEED(p[i] != NULL);
+		p[i][0] = 1;
+	}
+	grown = resident() - before;
+	printf("touched_a_little: %zu KiB resident\n", grown / 1024);
+	fflush(stdout);
+	if (!HM_SANITIZE)
+		ck_assert_uint_le(grown, BLOCKS * (HM_GUARDS == 2 ? 12288 : 8192) + 4 * MIB);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		hak_free(p[i]);
+	nothing_lost();
+}
+END_TEST
+
 /* A zone is 4 GiB, a root entry 32: blocks of many of them. */
 START_TEST(far_apart)
 {
@@ -152,6 +175,7 @@ int main(void)
 	tcase_add_test(t, million_blocks);
 	tcase_add_test(t, address_space_large);
 	tcase_add_test(t, address_space_spans);
+	tcase_add_test(t, touched_a_little);
 	tcase_add_test(t, far_apart);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);

@@ -145,6 +145,20 @@ static void free_interior_aligned(struct victim *v)
 	hak_free(v->p);
 }
 
+/* A block more than there are: where the next one would begin, behind the slab's last. */
+static char *behind_last(const struct victim *v)
+{
+	struct hm_slab *s = support_slab_of(v->p);
+
+	return hm_slab_block(s, hm_classes[v->cls].capacity).p;
+}
+
+static void free_behind_last(struct victim *v)
+{
+	v->p = behind_last(v);
+	hak_free(v->p);
+}
+
 static void realloc_interior(struct victim *v)
 {
 	void *q;
@@ -187,6 +201,13 @@ static void write_after_free(struct victim *v)
 	v->p = support_alloc(v->cls);
 }
 
+static void link_written(struct victim *v)
+{
+	hak_free(v->p);
+	((char *)support_raw(v->p))[0] = 0x31;
+	v->p = support_alloc(v->cls);
+}
+
 static void overrun_after_free(struct victim *v)
 {
 	size_t n = hm_heap_usable(v->p);
@@ -201,7 +222,7 @@ static void wrong_size(struct victim *v)
 	hak_free_sized(v->p, hm_heap_usable(v->p) + 1);
 }
 
-enum needs { NOTHING = 0, NEIGHBOUR = 1, ROOM = 2, SLAB_MATE = 4 };
+enum needs { NOTHING = 0, NEIGHBOUR = 1, ROOM = 2, SLAB_MATE = 4, TAIL = 8 };
 
 static const struct wrong {
 	const char *name;
@@ -225,6 +246,8 @@ static const struct wrong {
 	  "into the middle", ROOM },
 	{ "free of an aligned interior pointer", free_interior_aligned, may_notice_interior, "free",
 	  "into the middle", ROOM },
+	{ "free behind the last block", free_behind_last, may_notice_interior, "free",
+	  "no block", TAIL },
 	{ "realloc of an interior pointer", realloc_interior, may_notice_interior, "realloc",
 	  "into the middle", ROOM },
 	{ "header byte overwritten", header_overwritten, may_notice_header, "free",
@@ -235,6 +258,8 @@ static const struct wrong {
 	  "overwritten|past its end", NEIGHBOUR },
 	{ "write after free", write_after_free, may_notice_write, "malloc", "was written to",
 	  ROOM },
+	{ "write into a free block's link", link_written, may_notice_write, "malloc",
+	  "was written to", 0 },
 	{ "overrun after free", overrun_after_free, may_notice_write, "malloc", "was written to",
 	  0 },
 	{ "free with a wrong size", wrong_size, may_notice_write, "free_sized", "size given", 0 },
@@ -267,6 +292,8 @@ static const char *pointer_named(const struct wrong *w, const struct victim *v)
 {
 	if (w->commit == free_interior || w->commit == realloc_interior)
 		return v->p + 8;
+	if (w->commit == free_behind_last)
+		return behind_last(v);
 	if (w->commit == free_interior_aligned)
 		return v->p + HM_ALIGN;
 	if ((w->commit == overrun || w->commit == overrun_then_realloc) && HM_GUARDS != 2)
@@ -276,21 +303,28 @@ static const char *pointer_named(const struct wrong *w, const struct victim *v)
 
 static void check_wrong(const struct wrong *w, unsigned cls)
 {
-	char text[1024], start[64], pointer[40], class_dec[24], class_hex[24];
+	char text[1024], start[64], pointer[40], class[24];
 
 	crime.w = w;
 	crime.v = find_victim(cls);
 	snprintf(start, sizeof start, "hakmem: %s(): ", w->entry);
 	snprintf(pointer, sizeof pointer, "pointer=%p", pointer_named(w, &crime.v));
-	snprintf(class_dec, sizeof class_dec, "class=%u ", cls);
-	snprintf(class_hex, sizeof class_hex, "class=0x%x\n", cls);
+	snprintf(class, sizeof class, "class=%u ", cls);
 	must_say(death_of(commit, NULL, text, sizeof text), "%s, class %u: survived; said: %s",
 		 w->name, cls, text);
 	must_say(death_said(text, start, pointer), "%s, class %u, %s: %s", w->name, cls, pointer,
 		 text);
 	must_say(says_one_of(text, w->what), "%s, class %u: %s", w->name, cls, text);
-	must_say(strstr(text, class_dec) != NULL || strstr(text, class_hex) != NULL,
-		 "%s, class %u: %s", w->name, cls, text);
+	must_say(strstr(text, class) != NULL, "%s, class %u: %s", w->name, cls, text);
+}
+
+/* Bytes of a span behind the place where a block after the last would begin. */
+static size_t span_tail(unsigned cls)
+{
+	const struct hm_class *c = &hm_classes[cls];
+	size_t used = hm_layout_first(cls) + (size_t)c->capacity * c->stride;
+
+	return used < c->slabs * HM_SLAB_SIZE ? c->slabs * HM_SLAB_SIZE - used : 0;
 }
 
 static bool applies(const struct wrong *w, unsigned cls)
@@ -298,6 +332,8 @@ static bool applies(const struct wrong *w, unsigned cls)
 	if (!support_class_in_use(cls) || !w->may_notice(cls))
 		return false;
 	if ((w->needs & (NEIGHBOUR | SLAB_MATE)) && hm_classes[cls].capacity < 3)
+		return false;
+	if ((w->needs & TAIL) && span_tail(cls) < HM_ALIGN)
 		return false;
 	return !(w->needs & ROOM) || hm_class_usable(cls) > HM_ALIGN + 8;
 }

@@ -73,6 +73,7 @@ START_TEST(rows_are_consistent)
 		const struct hm_class *c = &hm_classes[cls];
 		size_t room = (size_t)c->slabs * HM_SLAB_SIZE;
 		size_t tail = room - (size_t)c->capacity * c->stride;
+		uint64_t excess;
 
 		must(c->stride % HM_ALIGN == 0);
 		must(cls == 0 || cls >= ORDINARY || c->stride > hm_classes[cls - 1].stride);
@@ -82,7 +83,11 @@ START_TEST(rows_are_consistent)
 		/* Nothing is left that another block would need, but in header mode the lead. */
 		must_say(tail < c->stride + (size_t)HM_HEADER_BYTES * c->stride, "class %u", cls);
 		must_say(cls < HM_TINY_CLASSES || tail * 5 <= room, "class %u: %zu", cls, tail);
-		must(c->magic == UINT64_MAX / c->stride + 1);
+		/* magic * stride - 2^64: so many blocks, and not one more, stay below the bound. */
+		excess = c->magic * c->stride;
+		must((c->capacity - 1) * excess < HM_MAGIC_BOUND);
+		must(c->capacity * excess >= HM_MAGIC_BOUND);
+		must(((uint64_t)UINT32_MAX / c->stride + 2) * excess < c->magic);
 		must(c->budget >= 1 && c->wake >= 1 && c->wake <= c->capacity);
 	}
 	ck_assert_uint_eq(hm_classes[HM_TINY_CLASSES - 1].stride, HM_TINY_MAX);
