@@ -50,15 +50,14 @@ static hm_noinline void *malloc_any(size_t n)
 void *hm_malloc_big(size_t n)
 {
 	struct hm_heap *h = hm_tls_heap;
-	unsigned cls;
+	size_t twice;
 
-	if (hm_unlikely(n > (size_t)HM_MEDIUM_REQUEST_MAX))
+	if (hm_unlikely(n > (size_t)HM_MANY_REQUEST_MAX))
 		return malloc_any(n);
-	cls = hm_likely(n <= (size_t)HM_MANY_REQUEST_MAX) ? hm_class_of_many(n) :
-							    hm_class_of_medium(n);
-	if (hm_unlikely(h->sll[cls].head.p == NULL))
-		return hm_malloc_slow(n, h, (size_t)cls * 2);
-	return hm_cache_pop(&h->sll[cls], cls, false);
+	twice = hm_class_many_twice(n);
+	if (hm_unlikely(hm_cache_sll(h, twice)->head.p == NULL))
+		return hm_malloc_slow(n, h, twice);
+	return hm_cache_pop(hm_cache_sll(h, twice), (unsigned)twice / 2, false);
 }
 
 void *hm_calloc_slow(size_t n, struct hm_heap *h, size_t twice)

@@ -67,6 +67,17 @@ const struct hm_class hm_classes[HM_CLASSES] = {
 	ONE(64),           ONE(128),
 };
 
+/* By 2 KiB of nominal size: each class from behind the one before it to its own size. */
+#define TWICE(i) ((uint8_t)(2 * (HM_TINY_CLASSES + (i))))
+const uint8_t hm_classes_many[] = {
+	[0 ... 5] = TWICE(0),    [6] = TWICE(1),          [7] = TWICE(2),
+	[8] = TWICE(3),          [9 ... 10] = TWICE(4),   [11 ... 12] = TWICE(5),
+	[13 ... 14] = TWICE(6),  [15 ... 16] = TWICE(7),  [17 ... 20] = TWICE(8),
+	[21 ... 24] = TWICE(9),  [25 ... 28] = TWICE(10), [29 ... 32] = TWICE(11),
+	[33 ... 40] = TWICE(12), [41 ... 48] = TWICE(13), [49 ... 56] = TWICE(14),
+	[57 ... 64] = TWICE(15),
+};
+
 _Static_assert(HM_SLAB_SIZE / 16 <= 4096, "a count of blocks fits the remote word");
 
 void hm_classes_fill_lookup(uint8_t lookup[HM_TINY_LOOKUP])
@@ -85,7 +96,7 @@ unsigned hm_class_of_medium(size_t n)
 	size_t total = n + HM_CANARY_BYTES;
 
 	if (n <= (size_t)HM_MANY_REQUEST_MAX)
-		return hm_class_of_many(n);
+		return (unsigned)hm_class_many_twice(n) / 2;
 	if (total <= (size_t)512 << 10)
 		return FIRST_ONE + (unsigned)((total - 1) >> HM_SLAB_SHIFT) - 2;
 	return FIRST_BIG + hm_class_quarter(total, 19);

@@ -105,14 +105,13 @@ hm_inline unsigned hm_class_quarter(size_t n, unsigned base)
 	return (step - base) * 4 + (unsigned)((n - 1) >> (step - 2) & 3);
 }
 
-/* The same for one of these: n over HM_TINY_REQUEST_MAX, to HM_MANY_REQUEST_MAX. */
-hm_inline unsigned hm_class_of_many(size_t n)
-{
-	size_t nominal = n + HM_CANARY_BYTES - HM_COLOUR;
+/* Twice the class of one of these: n over HM_TINY_REQUEST_MAX, to HM_MANY_REQUEST_MAX. */
+#define HM_MANY_STEP 2048
+extern const uint8_t hm_classes_many[(128 << 10) / HM_MANY_STEP + 1];
 
-	if (nominal <= HM_TINY_MAX)
-		nominal = HM_TINY_MAX + 1;
-	return HM_TINY_CLASSES + hm_class_quarter(nominal, 13);
+hm_inline size_t hm_class_many_twice(size_t n)
+{
+	return hm_classes_many[(n + HM_CANARY_BYTES - HM_COLOUR + HM_MANY_STEP - 1) / HM_MANY_STEP];
 }
 
 /* The same for a request that no tiny class holds. */
