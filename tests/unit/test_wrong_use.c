@@ -163,7 +163,7 @@ static const struct wrong {
 	{ overrun, 20000, OVERRUN, "class=", 2, false },
 	{ overrun, 4 * MIB, "hakmem: free(): a large block was written past its end", "size=0x", 2,
 	  false },
-	{ write_after_free, 50, "hakmem: malloc(): a free block was written to", "offset=0x", 2,
+	{ write_after_free, 50, "hakmem: malloc(): a free block was written to", "offset=49 ", 2,
 	  false },
 	{ wrong_size, 50, "hakmem: free_sized(): the size given is not the block's", "given=0x1388",
 	  2, false },
