@@ -96,6 +96,14 @@ static struct hm_slab *find_span(struct hm_zone *z, const void *p)
 	return hm_slab_head(s);
 }
 
+/* The hint box of the thread's own heap moves to zone z. */
+static void point_hint(struct hm_heap *h, struct hm_zone *z)
+{
+	h->hint = z->base;
+	h->hint_table = (char *)z->slabs;
+	h->hint_slots = HM_ZONE_SLABS;
+}
+
 static void free_in_superslab(struct hm_zone *z, void *p)
 {
 	struct hm_heap *h = hm_tls_heap;
@@ -113,9 +121,7 @@ static void free_in_superslab(struct hm_zone *z, void *p)
 		free_late(s, hm_cache_take_back(s, u, tiny));
 		return;
 	}
-	h->hint = z->base;
-	h->hint_table = (char *)z->slabs;
-	h->hint_slots = HM_ZONE_SLABS;
+	point_hint(h, z);
 	if (hm_slab_owner(s) == h)
 		hm_cache_push(h, s, u, tiny);
 	else
@@ -234,14 +240,14 @@ void *hm_heap_realloc(void *p, size_t n)
 {
 	struct hm_slab *s = slab_of(p);
 	struct hm_large *l;
-	size_t usable;
 
 	if (s != NULL) {
-		usable = hm_class_usable(s->cls);
-		/* It stays while it fits and fills at least half: a copy costs more. */
-		if (n <= usable && (n > usable / 2 || usable <= 4 * HM_ALIGN))
+		/* No static heap owns a slab: the hint box is this thread's. */
+		if (hm_slab_owner(s) == hm_tls_heap)
+			point_hint(hm_tls_heap, hm_zone_of(p));
+		if (hm_cache_stays(s->cls, n))
 			return p;
-		return realloc_copy(p, usable, n);
+		return realloc_copy(p, hm_class_usable(s->cls), n);
 	}
 	l = hm_large_find(p);
 	if (l == NULL)
