@@ -133,8 +133,10 @@ static inline bool bench_number(const char *text, long min, long max, long *v)
 /* The place of `text` in "one|two|three". */
 static inline bool bench_word(const char *text, const char *words, long *v)
 {
-	size_t n = strlen(text);
+	size_t n = strcspn(text, "|");
 
+	if (text[n] != '\0')
+		return false;
 	for (*v = 0; words != NULL; words = strchr(words, '|')) {
 		words += *words == '|';
 		if (strncmp(words, text, n) == 0 && (words[n] == '|' || words[n] == '\0'))
