@@ -5,11 +5,11 @@ allocators  the allocators that are compared: finding them, asking whose malloc 
 process     one run of one program: launched, watched, ended, measured
 inputs      the texts that the real programs work on
 rows        what is run: the C programs of bench/programs.txt, and the choice among all rows
-real        what is run: real programs
 server      a run of a server with its client
+real        what is run: real programs
+results     the results file, the machine, writing files whole or not at all
 session     all runs, interleaved, with progress
 stats       medians, spreads, ratios, ranks
-results     the results file, the machine, writing files whole or not at all
 tables      results as text: terminal and Markdown
 charts      results as pictures, by gnuplot
 cli         arguments, exit statuses

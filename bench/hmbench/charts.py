@@ -66,7 +66,8 @@ def ratio_chart(s: Summary, name: str, title: str, value: Callable[[Cell], float
     plots = []
     for n in sorted(s.names, key=lambda n: n not in s.peers):
         block = f"$d{len(plots)}"
-        points = [f"{value(line.cells[n])} {i}" for i, line in enumerate(s.lines) if n in line.cells]
+        points = [f"{value(line.cells[n])} {i}" for i, line in enumerate(s.lines)
+                  if n in line.cells]
         if n in s.means:
             points.append(f"{mean(n)} {count - 1}")
         if not points:

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--rounds", type=int, metavar="N",
                    help=f"measured rounds ({ROUNDS}; with --quick at most {QUICK_ROUNDS})")
     p.add_argument("--quick", action="store_true",
-                   help=f"fewer rows, and as many rounds as fit in {QUICK_SECONDS / 60:.0f} minutes")
+                   help=f"fewer rows, and the rounds that fit in {QUICK_SECONDS / 60:.0f} minutes")
     p.add_argument("--list", action="store_true", help="print the rows; * is the quick set")
     p.add_argument("--out", metavar="DIR", help="default: bench-results in the build folder")
     p.add_argument("--build", metavar="DIR",
@@ -223,12 +223,11 @@ def _warn_if_busy(results: Results, progress: Progress) -> None:
 
 
 def _finish(results: Results, out: str, progress: Progress) -> int:
-    progress.show("", important=False)
+    progress.clear()
     if results["interrupted"]:
         progress.say(f"interrupted after {results['rounds']} whole rounds,"
                      f" {len(results['runs'])} runs")
     path = os.path.join(out, "results.json")
-    status = DONE
     if not results["runs"] and results["interrupted"]:
         progress.say(f"nothing was measured; {out} is as it was")
         return INTERRUPTED

@@ -143,7 +143,8 @@ def _c_functions(r: random.Random, number: int) -> Iterator[str]:
     """Functions with loops, switches, arrays and calls of each other."""
     yield "struct node { struct node *next; long key; double weight; int data[8]; };"
     for i in range(number):
-        yield f"static long f{i}(struct node *n, long a, long b)\n{{\n\tlong s = a, t[16] = {{ b }};"
+        yield (f"static long f{i}(struct node *n, long a, long b)\n{{\n"
+               "\tlong s = a, t[16] = { b };")
         for k in range(r.randrange(2, 7)):
             callee = f"f{r.randrange(i)}(n->next, s, {k})" if i else "s"
             c, d = r.randrange(3, 99), r.randrange(1, 16)
@@ -176,7 +177,8 @@ def smt2(folder: str) -> None:
         order = r.sample(range(machines), machines)
         for m in range(machines):
             lines.append(f"(declare-const s{j}_{m} Int)")
-            lines.append(f"(assert (and (>= s{j}_{m} 0) (<= (+ s{j}_{m} {length[j][m]}) {horizon})))")
+            lines.append(f"(assert (and (>= s{j}_{m} 0)"
+                         f" (<= (+ s{j}_{m} {length[j][m]}) {horizon})))")
         for a, b in zip(order, order[1:]):
             lines.append(f"(assert (<= (+ s{j}_{a} {length[j][a]}) s{j}_{b}))")
     for m in range(machines):

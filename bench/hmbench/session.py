@@ -34,11 +34,14 @@ class Progress:
             self._last = time.monotonic()
         sys.stderr.flush()
 
-    def say(self, text: str) -> None:
-        """A line that stays."""
+    def clear(self) -> None:
         if self._terminal and self._shown:
             sys.stderr.write("\r" + " " * self._shown + "\r")
             self._shown = 0
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.clear()
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 

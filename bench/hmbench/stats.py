@@ -119,7 +119,7 @@ def _within(a: Cell, b: Cell) -> bool:
 
 
 def _rank(line: Line, peers: List[str]) -> None:
-    """Fills in ratios, the best and the leanest; no peer, no ratios: the row's least is the base."""
+    """Fills in ratios, the best and the leanest. Without a peer the least of all is the base."""
     there = [p for p in peers if p in line.cells] or list(line.cells)
     order = sorted(there, key=lambda p: line.cells[p].seconds)
     line.best = order[0]
@@ -158,7 +158,7 @@ def summarize(results: Results) -> Summary:
         if not runs:
             continue
         operations = [r["operations"] for r in runs]
-        fixed_time = not row["real"] and max(operations) > 1.0001 * min(operations)
+        fixed_time = not row["real"] and max(operations) > 1.01 * min(operations)
         line = Line(row["name"], row["note"], row["real"], fixed_time)
         memory = results["memory"].get(row["name"], {"live": [], "resident": {}})
         line.live_kib = mean_over_time(memory["live"])

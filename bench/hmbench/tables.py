@@ -21,10 +21,11 @@ def _mib(kib: float) -> str:
 
 
 def _count(value: float) -> str:
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.{0 if letter == 'k' else 2}f}{letter}"
-    return f"{value:.0f}"
+    if value >= 1e9:
+        return f"{value / 1e9:.2f}G"
+    if value >= 1e6:
+        return f"{value / 1e6:.2f}M"
+    return f"{value / 1e3:.0f}k" if value >= 1e4 else f"{value:.0f}"
 
 
 def time_table(s: Summary) -> Table:
@@ -32,7 +33,10 @@ def time_table(s: Summary) -> Table:
     def cell(c: Cell) -> str:
         return _ratio(c.ratio) + (_UNSURE if c.unsure else " ")
 
-    table = _per_row(s, "best peer", lambda line: line.best + ("" if line.ranked else _UNSURE), cell)
+    def best(line: Line) -> str:
+        return line.best + ("" if line.ranked else _UNSURE)
+
+    table = _per_row(s, "best peer", best, cell)
     table.append(_bottom(s, "geometric mean", lambda m: _ratio(m.time) + " "))
     if any(line.real for line in s.lines) and not all(line.real for line in s.lines):
         table.append(_bottom(s, "  real programs", lambda m: _ratio(m.time_real) + " "))
@@ -43,7 +47,7 @@ def time_table(s: Summary) -> Table:
 
 def peak_table(s: Summary) -> Table:
     """Ratios of the peak memory to that of the row's leanest peer."""
-    table = _per_row(s, "leanest", lambda line: f"{line.leanest}",
+    table = _per_row(s, "leanest", lambda line: line.leanest,
                      lambda c: _ratio(c.lean) + " ")
     table.append(_bottom(s, "geometric mean", lambda m: _ratio(m.peak) + " "))
     return table
@@ -126,7 +130,9 @@ def details(s: Summary) -> Table:
             c = line.cells.get(name)
             if c is None:
                 continue
-            part = f"{100 * c.spread / c.seconds:.1f} %" if c.spread is not None and c.seconds else "-"
+            part = "-"
+            if c.spread is not None and c.seconds:
+                part = f"{100 * c.spread / c.seconds:.1f} %"
             table.append([
                 line.name, name, f"{c.seconds:.3f}", part,
                 _ratio(c.ratio) + (_UNSURE if c.unsure else ""), f"{c.cpu:.3f}",
