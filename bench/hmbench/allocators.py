@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional
@@ -19,6 +20,8 @@ PEERS = (
     ("tcmalloc", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
     ("tbbmalloc", "libtbbmalloc_proxy.so.2", "libtbbmalloc2"),
 )
+
+_AT_SECURE = 23
 
 # Settings of the caller's that would change an allocator behind the comparison's back.
 _TUNING = re.compile(r"(HAKMEM|MIMALLOC|TCMALLOC|TBB|MALLOC)_|_?MALLOC_CONF$|GLIBC_TUNABLES$|LD_")
@@ -106,7 +109,8 @@ class Finder:
         preload = path
         if re.search(r"[\s:]", path):
             self._links += 1
-            preload = os.path.join(self.folder, f"library{self._links}.so")
+            base = re.sub(r"[\s:]", "_", os.path.basename(path))
+            preload = os.path.join(self.folder, f"{self._links}-{base}")
             os.symlink(path, preload)
         got = os.path.realpath(self._which(preload, name))
         if got != path:
@@ -156,7 +160,18 @@ def mapped_files(pid: int) -> List[str]:
     return sorted(p for p in paths if p.startswith("/"))
 
 
+def _is_secure(pid: int) -> bool:
+    """The loader heeds no LD_PRELOAD for it, because it changes user."""
+    try:
+        with open(f"/proc/{pid}/auxv", "rb") as file:
+            words = file.read()
+    except OSError:
+        return True
+    return any(k == _AT_SECURE and v for k, v in struct.iter_unpack("<QQ", words))
+
+
 def _preloaded(pid: int) -> List[str]:
+    """What its environment tells, which a process may have overwritten."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             words = file.read().split(b"\0")
@@ -168,8 +183,10 @@ def _preloaded(pid: int) -> List[str]:
     return []
 
 
-def serving(pid: int) -> Optional[str]:
+def serving(pid: int, preload: Optional[str] = None) -> Optional[str]:
     """The file whose malloc a running process calls, by the loader's rule; None: cannot say yet.
+
+    preload: what was given to it, where that is known.
 
     The loader takes the first that defines malloc: the executable, then what is preloaded, then
     what the program is linked with, libc among them. A library that the program has loaded later
@@ -184,7 +201,7 @@ def serving(pid: int) -> Optional[str]:
         return None
     if defines_malloc(executable):
         return executable
-    for path in _preloaded(pid):
+    for path in [preload] if preload and not _is_secure(pid) else _preloaded(pid):
         if path in files and defines_malloc(path):
             return path
     libc = None

@@ -124,8 +124,8 @@ def memory_chart(results: Results, s: Summary, name: str) -> List[str]:
     script += [f"set multiplot layout {deep},{columns} margins 0.06,0.985,{low + 0.02:.4f},"
                f"{1 - 26 / height:.4f} spacing 0.06,{54 / height:.4f}",
                "unset key", "set xrange [0:1]", "set yrange [0:*]",
-               "set xtics ('0' 0, '25 %%' 0.25, '50 %%' 0.5, '75 %%' 0.75, '100 %%' 1) font ',10'"
-               .replace("%%", "%"), "set ytics font ',10' autofreq", "set format y '%g'"]
+               "set xtics ('0' 0, '25 %%' 0.25, '50 %%' 0.5, '75 %%' 0.75, '100 %%' 1) font ',10'",
+               "set ytics font ',10' autofreq", "set format y '%g'"]
     style = styles(s)
     for i, line in enumerate(lines):
         memory = results["memory"][line.name]

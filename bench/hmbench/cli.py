@@ -22,6 +22,7 @@ DONE, INCOMPLETE, WRONG, UNWRITTEN, INTERRUPTED = 0, 1, 2, 3, 130
 
 QUICK_ROUNDS, ROUNDS = 3, 5
 QUICK_SECONDS = 240.0
+QUICK_SCALE = 0.25
 
 _HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
@@ -63,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
                    help=f"measured rounds ({ROUNDS}; with --quick at most {QUICK_ROUNDS})")
     p.add_argument("--quick", action="store_true",
                    help=f"fewer rows, and the rounds that fit in {QUICK_SECONDS / 60:.0f} minutes")
+    p.add_argument("--scale", type=float, metavar="FACTOR",
+                   help=f"of the benchmarks' operations (1; with --quick {QUICK_SCALE})")
+    p.add_argument("--no-charts", action="store_true", help="tables only")
     p.add_argument("--list", action="store_true", help="print the rows; * is the quick set")
     p.add_argument("--out", metavar="DIR", help="default: bench-results in the build folder")
     p.add_argument("--build", metavar="DIR",
@@ -141,12 +145,12 @@ def _show_list(rows: List[Row]) -> None:
         print(f"{'*' if row.quick else ' '} {row.name:<20} {kind:<13} {row.note}")
 
 
-def _report(results: Results, out: str, progress: Progress) -> int:
+def _report(results: Results, out: str, progress: Progress, with_charts: bool) -> int:
     """Terminal, Markdown and charts; the status that writing them gives."""
     summary = stats.summarize(results)
     print(tables.terminal(results, summary))
     try:
-        names, complaint = charts.draw(results, summary, out)
+        names, complaint = charts.draw(results, summary, out) if with_charts else ([], "")
         if complaint:
             progress.say(complaint)
         files.write_file(os.path.join(out, "results.md"),
@@ -172,8 +176,8 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str], progress: Pr
             raise Wrong(f"no {path}; build it with 'make bench-programs' in {build}")
     rounds = options.rounds if options.rounds is not None else \
         QUICK_ROUNDS if options.quick else ROUNDS
-    if rounds < 1 or options.limit <= 0:
-        raise Wrong("--rounds and --limit are above 0")
+    if rounds < 1 or options.limit <= 0 or (options.scale is not None and options.scale <= 0):
+        raise Wrong("--rounds, --limit and --scale are above 0")
     try:
         os.makedirs(out, exist_ok=True)
         files.write_file(os.path.join(out, ".probe"), "\n" * 4096)
@@ -190,7 +194,8 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str], progress: Pr
                        "PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0", "PERL_HASH_SEED": "0",
                        "GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat"}
         setting = Setting(tools["launch"], os.path.join(build, "bench"), folder, environment,
-                          options.limit)
+                          options.limit,
+                          options.scale or (QUICK_SCALE if options.quick else 1.0))
         said: List[str] = []
         try:
             found = _allocators(options, build, Finder(tools["launch"], folder), said)
@@ -209,7 +214,7 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str], progress: Pr
         session.run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _finish(results, out, progress)
+    return _finish(results, out, progress, not options.no_charts)
 
 
 def _warn_if_busy(results: Results, progress: Progress) -> None:
@@ -222,7 +227,7 @@ def _warn_if_busy(results: Results, progress: Progress) -> None:
         progress.say(f"the machine is busy: load {load:.1f} on {machine['cpus']} CPUs")
 
 
-def _finish(results: Results, out: str, progress: Progress) -> int:
+def _finish(results: Results, out: str, progress: Progress, with_charts: bool) -> int:
     progress.clear()
     if results["interrupted"]:
         progress.say(f"interrupted after {results['rounds']} whole rounds,"
@@ -240,7 +245,7 @@ def _finish(results: Results, out: str, progress: Progress) -> int:
         progress.say(f"{path}: cannot write: {e.strerror}; the file is as it was")
         print(tables.terminal(results, stats.summarize(results)))
         return UNWRITTEN
-    status = _report(results, out, progress)
+    status = _report(results, out, progress, with_charts)
     if status == DONE and results["interrupted"]:
         status = INTERRUPTED
     if status == DONE and results["failures"]:
@@ -265,7 +270,7 @@ def main(arguments: Sequence[str]) -> int:
             except (OSError, ValueError) as e:
                 raise Wrong(str(e)) from None
             out = os.path.abspath(options.out or os.path.dirname(options.report) or ".")
-            return _report(results, out, progress)
+            return _report(results, out, progress, not options.no_charts)
         return _measure(options, arguments, progress)
     except Wrong as e:
         progress.say(f"bench/run: {e}")

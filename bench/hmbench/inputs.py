@@ -20,7 +20,7 @@ def _write(folder: str, name: str, text: str) -> None:
 def sqlite(folder: str) -> None:
     _write(folder, "script.sql", """
 CREATE TABLE t (id INTEGER PRIMARY KEY, k INTEGER, v TEXT);
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250000)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 170000)
 INSERT INTO t SELECT i, (i * 7919) % 100003,
     printf('value %d', i * 31 % 65537) || substr('abcdefghijklmnopqrstuvwxyz', 1, i % 27) FROM n;
 CREATE INDEX t_k ON t (k);
@@ -87,7 +87,7 @@ use strict; use warnings;
 my $x = 1;
 sub number { $x = $x * 16807 % 2147483647; return $x }
 my (%by, %count, @keep);
-for my $i (1 .. 170000) {
+for my $i (1 .. 120000) {
     my @w = map { "w" . number() % 5003 } 1 .. 4;
     my $line = join " ", $i, @w;
     my @f = split / /, $line;
@@ -95,7 +95,7 @@ for my $i (1 .. 170000) {
     $count{$_}++ for @f[1 .. 4];
     $line =~ s/w(\d)(\d*)/$2-$1/g;
     push @keep, $line;
-    splice @keep, 0, 4000 if @keep > 12000;
+    splice @keep, 0, 30000 if @keep > 90000;
 }
 my @s = sort { $count{$b} <=> $count{$a} || $a cmp $b } keys %count;
 my $t = join ",", map { @{$_->[0]} } values %by;
@@ -116,14 +116,14 @@ local function sum(t)
   return sum(t.left) + sum(t.right) + #t.name
 end
 local total = 0
-local long = tree(15)
+local long = tree(16)
 for i = 1, 16 do total = total + sum(tree(13)) end
 local words, list = {}, {}
 for i = 1, 500000 do
   local w = "word " .. number() % 40009
   words[w] = (words[w] or 0) + 1
   list[#list + 1] = function() return w .. i end
-  if #list > 5000 then
+  if #list > 40000 then
     for k = 1, #list, 10 do total = total + #list[k]() end
     list = {}
   end
@@ -136,7 +136,7 @@ print(total + sum(long), #table.concat(parts, ","))
 
 
 def c_source(folder: str) -> None:
-    _write(folder, "work.c", "\n".join(_c_functions(random.Random(3), 330)))
+    _write(folder, "work.c", "\n".join(_c_functions(random.Random(3), 85)))
 
 
 def _c_functions(r: random.Random, number: int) -> Iterator[str]:
@@ -169,7 +169,7 @@ def smt2(folder: str) -> None:
     r = random.Random(11)
     jobs, machines, horizon = 9, 4, 60
     lines = ["(declare-const p (_ BitVec 28))", "(declare-const q (_ BitVec 28))", "(push)",
-             f"(assert (= (bvmul p q) (_ bv{8161 * 8929} 28)))",
+             f"(assert (= (bvmul p q) (_ bv{7853 * 8111} 28)))",
              "(assert (bvugt p (_ bv1 28)))", "(assert (bvult p (_ bv16384 28)))",
              "(assert (bvule p q))", "(assert (bvult q (_ bv16384 28)))", "(check-sat)", "(pop)"]
     length = [[r.randrange(2, 9) for _ in range(machines)] for _ in range(jobs)]
@@ -211,7 +211,7 @@ def postscript(folder: str) -> None:
   0 1 180 { dup 20 string cvs cvn exch 40 string words 3 1 roll put } for
   showpage
 } def
-1 1 60 { page } for
+1 1 5 { page } for
 """)
 
 

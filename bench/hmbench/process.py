@@ -201,7 +201,9 @@ class Watch:
         seen = self._looks.get(pid, 0)
         if seen < 0:
             return
-        file = allocators.serving(pid)
+        # the launcher gave it to the first process; the others have it from their parents
+        given = self.allocator.path if pid == self.running.pid else None
+        file = allocators.serving(pid, given)
         good = file is not None and os.path.realpath(file) == self.allocator.path
         self._looks[pid] = -1 if good else seen + 1
         if file is not None and (good or final or seen >= 3):

@@ -74,7 +74,7 @@ def all_rows() -> List[Row]:
              "sqlite3 -batch :memory: '.read @/script.sql'",
              inputs.sqlite),
         Real("python3", True, "objects, dictionaries, strings and json, all on malloc",
-             "python3 -I -S @/work.py", inputs.python),
+             "python3 -S -s @/work.py", inputs.python),
         Real("perl", False, "hashes, lists, strings, regular expressions",
              "perl @/work.pl", inputs.perl),
         Real("lua5.4", False, "tables, strings and closures under lua's collector",
@@ -84,7 +84,7 @@ def all_rows() -> List[Row]:
         Real("z3", False, "a solver of logic: bit vectors and linear arithmetic",
              "z3 @/work.smt2", inputs.smt2),
         Real("rocksdb", False, "an embedded database: writes, then reads by two threads",
-             "db_bench --benchmarks=fillrandom,readrandom,readseq --num=150000 --value_size=120"
+             "db_bench --benchmarks=fillrandom,readrandom,readseq --num=45000 --value_size=120"
              " --threads=2 --seed=1 --compression_type=none --disable_wal=1"
              " --write_buffer_size=8388608 --db=@/db",
              inputs.nothing, before=_no_database, same_output=False),

@@ -25,6 +25,8 @@ class Setting:
     environment: Dict[str, str]
     limit: float
     """Seconds after which a run is ended."""
+    scale: float = 1.0
+    """Of the C programs' operations."""
 
 
 class Row:
@@ -72,6 +74,8 @@ class Program(Row):
         path = os.path.join(setting.build, words[0])
         if not os.access(path, os.X_OK):
             raise Unusable(f"no program {path}")
+        if setting.scale != 1 and len(words) > 1 and words[1].isdigit():
+            words[1] = str(max(int(int(words[1]) * setting.scale), 1))
         self.command = [path, *words[1:]]
 
     def run(self, setting: Setting, allocator: Allocator, sample: bool = False,

@@ -120,11 +120,11 @@ def redis_rows(find: Callable[[str], str]) -> List[Row]:
     """find: gives the path of a program, or raises Unusable."""
     return [
         Redis("redis-lpush", False, "redis: short strings pushed to a list", find,
-              ["-P 16 -c 20 -n 1200000 -t lpush"]),
+              ["-P 16 -c 20 -n 800000 -t lpush"]),
         Redis("redis-set", True, "redis: values set under random keys", find,
-              ["-P 16 -c 20 -n 900000 -r 300000 -d 64 -t set"]),
+              ["-P 16 -c 20 -n 450000 -r 200000 -d 64 -t set"]),
         Redis("redis-mixed", False, "redis: values of 16 bytes to 8 KiB that replace each other",
               find, [f"-P 16 -c 20 -n {n} -r 20000 -d {d} -t set"
-                     for n, d in ((200000, 100), (200000, 16), (120000, 1000), (200000, 300),
-                                  (40000, 8000), (200000, 40))]),
+                     for n, d in ((80000, 100), (80000, 16), (60000, 1000), (80000, 300),
+                                  (20000, 8000), (80000, 40))]),
     ]

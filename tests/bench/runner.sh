@@ -46,7 +46,7 @@ END
 
 bench() { # ARGUMENT...: sets status; output in $tmp/out.txt and $tmp/err.txt
 	"$HM_SRCDIR/bench/run" --build "$build" --out "$out" --programs "$rows" --peers none \
-		"$@" >"$tmp/out.txt" 2>"$tmp/err.txt" </dev/null
+		$charts "$@" >"$tmp/out.txt" 2>"$tmp/err.txt" </dev/null
 	status=$?
 }
 
@@ -85,7 +85,9 @@ shows() { # NAME PATTERN FILE
 # --- What it measures -------------------------------------------------------------------------
 
 other="other=$tmp/other dir/other.so"
+charts=
 bench --rows '^(work|steady)$' --rounds 4 "$other"
+charts=--no-charts
 ended "a run of all" 0
 holds "each row on each allocator in each round" \
 	'len(runs) == 2 * 3 * 4 and r["rounds"] == 4 and not r["failures"] and not r["interrupted"]'
@@ -249,7 +251,8 @@ if [ -n "$fast" ]; then
 elif [ ! -x /usr/bin/perl ]; then
 	left_out "a real program" "no perl"
 else
-	"$HM_SRCDIR/bench/run" --build "$build" --out "$out" --peers none --rows '^perl$' --rounds 1 \
+	"$HM_SRCDIR/bench/run" --build "$build" --out "$out" --peers none --no-charts \
+		--rows '^perl$' --rounds 1 \
 		>"$tmp/out.txt" 2>"$tmp/err.txt" </dev/null
 	status=$?
 	ended "a real program" 0
