@@ -63,7 +63,7 @@ def ratio_chart(s: Summary, name: str, title: str, value: Callable[[Cell], float
                f"set arrow from graph 0, first {count - 1.5} to graph 1, first {count - 1.5}"
                " nohead linecolor '#555555'",
                "set arrow from 1, graph 0 to 1, graph 1 nohead linecolor '#555555'"]
-    plots = []
+    plots: List[str] = []
     for n in sorted(s.names, key=lambda n: n not in s.peers):
         block = f"$d{len(plots)}"
         points = [f"{value(line.cells[n])} {i}" for i, line in enumerate(s.lines)
@@ -103,7 +103,7 @@ def means_chart(s: Summary, name: str) -> List[str]:
                "set ylabel 'peak memory, ratio to the leanest peer (lower is leaner)'", "unset key",
                f"set xrange [{min(xs) - 0.1 * dx}:{max(xs) + 0.25 * dx}]",
                f"set yrange [{min(ys) - 0.1 * dy}:{max(ys) + 0.12 * dy}]", "set format '%.2f'"]
-    plots = []
+    plots: List[str] = []
     for n, m in s.means.items():
         block = f"$d{len(plots) // 2}"
         script += [f"{block} << EOD", f"{m.time} {m.peak} {n}", "EOD"]
@@ -184,7 +184,7 @@ def draw(results: Results, s: Summary, folder: str) -> Tuple[List[str], str]:
     }
     if any(results["memory"].get(line.name, {}).get("resident") for line in s.lines):
         scripts["memory.svg"] = memory_chart(results, s, "memory.svg")
-    made = []
+    made: List[str] = []
     for name, script in scripts.items():
         new = name + ".new"
         text = "\n".join(script).replace(f"set output '{name}'", f"set output '{new}'") + "\n"
