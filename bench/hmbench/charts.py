@@ -55,7 +55,7 @@ def ratio_chart(s: Summary, name: str, title: str, value: Callable[[Cell], float
                f"set xrange [{min(least, 1) / 1.05:.4f}:{max(most * 1.1, 1.3):.4f}]",
                f"set yrange [{count - 0.4}:-0.6]",
                "set key outside bottom center horizontal reverse Left samplen 1",
-               "set xlabel 'ratio, logarithmic; further left is better'",
+               "set xlabel 'ratio, logarithmic; further left is better' offset 0,-0.2",
                "set xtics (" + ", ".join(f"'{t:g}' {t}" for t in _ticks(least, most)) + ")",
                "set ytics (" + ", ".join(
                    f"{_quote(line.name)} {i}" for i, line in enumerate(s.lines))
@@ -85,8 +85,11 @@ def _ticks(least: float, most: float) -> List[float]:
         step = 0.05 if most < 1.35 else 0.1
         first = math.floor(min(least, 1) / step)
         return [round(i * step, 2) for i in range(first, int(most * 1.1 / step) + 2)]
-    steps = [0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70,
-             100, 200, 500, 1000]
+    if most / min(least, 1) < 8:
+        steps = [0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5,
+                 6, 7, 8]
+    else:
+        steps = [k * 10.0 ** n for n in range(-3, 5) for k in (1, 2, 3, 5)]
     return [t for t in steps if min(least, 1) / 1.05 <= t <= most * 1.1]
 
 
