@@ -74,14 +74,14 @@ def package_version(path: str) -> str:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError:
             return ""
-        return done.stdout if done.returncode == 0 else ""
+        return done.stdout
 
+    if not path.startswith(("/usr/lib/", "/lib/")):
+        return ""
     # a file may be known by the name it had before /lib became a link
-    for name in (path, path[4:] if path.startswith("/usr/lib/") else path):
-        owner = ask("dpkg-query", "-S", name).split(": ")[0].splitlines()
-        if owner:
-            return ask("dpkg-query", "-W", "-f", "${Package} ${Version}", owner[0])
-    return ""
+    short = path[4:] if path.startswith("/usr/") else path
+    owner, colon, _ = ask("dpkg-query", "-S", short, "/usr" + short).partition(": ")
+    return ask("dpkg-query", "-W", "-f", "${Package} ${Version}", owner) if colon else ""
 
 
 class Finder:

@@ -55,7 +55,7 @@ def ratio_chart(s: Summary, name: str, title: str, value: Callable[[Cell], float
                f"set xrange [{min(least, 1) / 1.05:.4f}:{max(most * 1.1, 1.3):.4f}]",
                f"set yrange [{count - 0.4}:-0.6]",
                "set key outside bottom center horizontal reverse Left samplen 1",
-               "set xlabel 'ratio, logarithmic; further left is better'",
+               "set xlabel 'ratio, logarithmic; further left is better' offset 0,-0.2",
                "set xtics (" + ", ".join(f"'{t:g}' {t}" for t in _ticks(least, most)) + ")",
                "set ytics (" + ", ".join(
                    f"{_quote(line.name)} {i}" for i, line in enumerate(s.lines))
@@ -63,7 +63,7 @@ def ratio_chart(s: Summary, name: str, title: str, value: Callable[[Cell], float
                f"set arrow from graph 0, first {count - 1.5} to graph 1, first {count - 1.5}"
                " nohead linecolor '#555555'",
                "set arrow from 1, graph 0 to 1, graph 1 nohead linecolor '#555555'"]
-    plots = []
+    plots: List[str] = []
     for n in sorted(s.names, key=lambda n: n not in s.peers):
         block = f"$d{len(plots)}"
         points = [f"{value(line.cells[n])} {i}" for i, line in enumerate(s.lines)
@@ -85,8 +85,11 @@ def _ticks(least: float, most: float) -> List[float]:
         step = 0.05 if most < 1.35 else 0.1
         first = math.floor(min(least, 1) / step)
         return [round(i * step, 2) for i in range(first, int(most * 1.1 / step) + 2)]
-    steps = [0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70,
-             100, 200, 500, 1000]
+    if most / min(least, 1) < 8:
+        steps = [0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5,
+                 6, 7, 8]
+    else:
+        steps = [k * 10.0 ** n for n in range(-3, 5) for k in (1, 2, 3, 5)]
     return [t for t in steps if min(least, 1) / 1.05 <= t <= most * 1.1]
 
 
@@ -103,7 +106,7 @@ def means_chart(s: Summary, name: str) -> List[str]:
                "set ylabel 'peak memory, ratio to the leanest peer (lower is leaner)'", "unset key",
                f"set xrange [{min(xs) - 0.1 * dx}:{max(xs) + 0.25 * dx}]",
                f"set yrange [{min(ys) - 0.1 * dy}:{max(ys) + 0.12 * dy}]", "set format '%.2f'"]
-    plots = []
+    plots: List[str] = []
     for n, m in s.means.items():
         block = f"$d{len(plots) // 2}"
         script += [f"{block} << EOD", f"{m.time} {m.peak} {n}", "EOD"]
@@ -184,7 +187,7 @@ def draw(results: Results, s: Summary, folder: str) -> Tuple[List[str], str]:
     }
     if any(results["memory"].get(line.name, {}).get("resident") for line in s.lines):
         scripts["memory.svg"] = memory_chart(results, s, "memory.svg")
-    made = []
+    made: List[str] = []
     for name, script in scripts.items():
         new = name + ".new"
         text = "\n".join(script).replace(f"set output '{name}'", f"set output '{new}'") + "\n"

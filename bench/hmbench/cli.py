@@ -150,6 +150,7 @@ def _report(results: Results, out: str, progress: Progress, with_charts: bool) -
     summary = stats.summarize(results)
     print(tables.terminal(results, summary))
     try:
+        os.makedirs(out, exist_ok=True)
         names, complaint = charts.draw(results, summary, out) if with_charts else ([], "")
         if complaint:
             progress.say(complaint)
@@ -158,7 +159,7 @@ def _report(results: Results, out: str, progress: Progress, with_charts: bool) -
     except OSError as e:
         progress.say(f"{out}: cannot write the report: {e.strerror}")
         return UNWRITTEN
-    print(f"\nIn {out}: results.json, results.md" + "".join(f", {n}" for n in names))
+    print(f"\nIn {out}: results.md" + "".join(f", {n}" for n in names))
     return DONE
 
 

@@ -53,7 +53,7 @@ def _parse(m: mmap.mmap) -> Optional[Elf]:
     def offset(address: int) -> int:
         for kind, _, place, where, _, length in segments:
             if kind == 1 and where <= address < where + length:
-                return place + address - where
+                return int(place + address - where)
         raise ValueError("an address outside the file")
 
     tags = {}

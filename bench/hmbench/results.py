@@ -47,8 +47,22 @@ def write_file(path: str, text: str) -> None:
         raise
 
 
+def _text(results: Results) -> str:
+    """JSON with a line for each run, row, curve and so on."""
+    def lines(value: Any) -> str:
+        if isinstance(value, list) and value:
+            return "[\n" + ",\n".join("  " + json.dumps(v) for v in value) + "\n ]"
+        if isinstance(value, dict) and value:
+            return "{\n" + ",\n".join(
+                f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n }"
+        return json.dumps(value)
+
+    return "{\n" + ",\n".join(
+        f" {json.dumps(k)}: {lines(v)}" for k, v in results.items()) + "\n}\n"
+
+
 def save(results: Results, path: str) -> None:
-    write_file(path, json.dumps(results, indent=1) + "\n")
+    write_file(path, _text(results))
 
 
 def load(path: str) -> Results:

@@ -121,10 +121,13 @@ def read_programs(path: str) -> List[Row]:
 def choose(rows: List[Row], patterns: List[str], quick: bool) -> List[Row]:
     """Those whose name has one of the patterns (regular expressions), in their order.
 
-    With no pattern, all, or with quick those of the quick set. Raises ValueError.
+    With no pattern, all, or with quick those of the quick set, real programs first: should the
+    time be too short for all, they stay. Raises ValueError.
     """
+    if not patterns and quick:
+        return sorted((row for row in rows if row.quick), key=lambda row: not row.real)
     if not patterns:
-        return [row for row in rows if row.quick or not quick]
+        return rows
     try:
         wanted = [re.compile(p) for p in patterns]
     except re.error as e:

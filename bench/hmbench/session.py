@@ -16,6 +16,10 @@ MOST_SAMPLES = 240
 """Kept of one curve."""
 
 
+WARM_UP_PART = 0.55
+"""Of a limited time: a row that would begin later is left out."""
+
+
 class Progress:
     """One line on standard error: how far, what runs, how long it will take."""
 
@@ -126,8 +130,18 @@ class Session:
             self.left_out(f"{rounds} rounds instead of {self.rounds}: the time is limited")
             self.rounds = rounds
 
+    def _out_of_time(self, row: Row) -> bool:
+        """In the warm-up of a limited run: what is left of the time is for those before."""
+        if self.budget is None or time.monotonic() - self._began < WARM_UP_PART * self.budget:
+            return False
+        self.left_out(f"{row.name} left out: the time is limited")
+        self.rows.remove(row)
+        return True
+
     def _round(self, number: int) -> None:
         for place, row in enumerate(list(self.rows)):
+            if number == 0 and self._out_of_time(row):
+                continue
             if number == 0 and not self._prepare(row):
                 continue
             begin = time.monotonic()
@@ -159,7 +173,7 @@ class Session:
             mean = sum(self._took.values()) / len(self._took)
             expected = [self._took.get(r.name, mean) for r in self.rows]
             left = sum(expected[place:]) + sum(expected) * (self.rounds - number)
-            if self.budget is not None:
+            if self.budget is not None and number == 0:
                 left = min(left, self.budget - (time.monotonic() - self._began))
             text += f", {minutes(max(left, 0))} left"
         self.progress.show(f"{text}: {row.name} on {what}", important)
@@ -188,7 +202,7 @@ class Session:
             self.results["runs"].append(_run(number, row, allocator, got))
 
     def _memory(self, row: Row) -> Dict[str, Any]:
-        memory: Dict[str, Any] = self.results["memory"]
+        memory: Dict[str, Dict[str, Any]] = self.results["memory"]
         return memory.setdefault(row.name, {"live": [], "resident": {}})
 
     def _live(self, row: Row) -> None:

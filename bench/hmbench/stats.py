@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from .results import Results
 
@@ -101,7 +101,7 @@ def mean_over_time(curve: Sequence[Sequence[float]]) -> float:
     return area / (curve[-1][0] - curve[0][0])
 
 
-def _cell(runs: List[dict], usual: float) -> Cell:
+def _cell(runs: List[Dict[str, Any]], usual: float) -> Cell:
     """usual: operations to which the times of a row of fixed time are converted, else 0."""
     times = [r["seconds"] * (usual / r["operations"] if usual and r["operations"] else 1)
              for r in runs]
