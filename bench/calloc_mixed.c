@@ -63,7 +63,7 @@ static void work(struct bench_lane *lane)
 int main(int argc, char **argv)
 {
 	struct bench b = {
-		.name = "calloc_mixed", .operations = 20000000, .threads = 1, .options = options
+		.name = "calloc_mixed", .operations = 10000000, .threads = 1, .options = options
 	};
 
 	bench_start(&b, argc, argv);

@@ -162,7 +162,7 @@ static void work(struct bench_lane *lane)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .name = "compiler", .operations = 20000000, .threads = 1 };
+	struct bench b = { .name = "compiler", .operations = 40000000, .threads = 1 };
 
 	bench_start(&b, argc, argv);
 	bench_lanes(&b, work);

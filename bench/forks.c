@@ -54,7 +54,7 @@ static void one(uint64_t random)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .name = "forks", .operations = 2000, .threads = 1 };
+	struct bench b = { .name = "forks", .operations = 200, .threads = 1 };
 	uint64_t random;
 
 	bench_start(&b, argc, argv);

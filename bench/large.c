@@ -59,7 +59,7 @@ static void work(struct bench_lane *lane)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .name = "large", .operations = 5000, .threads = 1 };
+	struct bench b = { .name = "large", .operations = 500, .threads = 1 };
 
 	bench_start(&b, argc, argv);
 	bench_lanes(&b, work);

@@ -79,7 +79,7 @@ static void work(struct bench_lane *lane)
 int main(int argc, char **argv)
 {
 	struct bench b = {
-		.name = "pairs", .operations = 80000000, .threads = 1, .options = options
+		.name = "pairs", .operations = 50000000, .threads = 1, .options = options
 	};
 
 	bench_start(&b, argc, argv);

@@ -192,7 +192,7 @@ static void work(struct bench_lane *lane)
 int main(int argc, char **argv)
 {
 	struct bench b = {
-		.name = "server", .operations = 1000000, .threads = 2, .options = options
+		.name = "server", .operations = 2000000, .threads = 2, .options = options
 	};
 
 	bench_start(&b, argc, argv);

@@ -52,7 +52,7 @@ static void work(struct bench_lane *lane)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .name = "short_threads", .operations = 40000, .threads = 1 };
+	struct bench b = { .name = "short_threads", .operations = 10000, .threads = 1 };
 
 	bench_start(&b, argc, argv);
 	bench_lanes(&b, work);

@@ -14,7 +14,7 @@
 
 #define DEPTH_MIN 4
 #define DEPTH_MAX 14
-#define DEPTH_STAYING 15
+#define DEPTH_STAYING 18
 #define PAYLOAD 32 /* at most, in 8 bytes */
 
 struct node {
@@ -102,7 +102,7 @@ static void work(struct bench_lane *lane)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .name = "trees", .operations = 20000000, .threads = 1 };
+	struct bench b = { .name = "trees", .operations = 10000000, .threads = 1 };
 
 	bench_start(&b, argc, argv);
 	bench_lanes(&b, work);
