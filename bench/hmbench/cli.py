@@ -171,7 +171,7 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str], progress: Pr
     build = os.path.abspath(options.build or os.environ.get("HM_BUILDDIR")
                             or os.path.join(os.path.dirname(_HERE), "build"))
     out = os.path.abspath(options.out or os.path.join(build, "bench-results"))
-    tools = {n: os.path.join(build, "bench", n) for n in ("launch", "live.so")}
+    tools = {n: os.path.join(build, "bench", "tools", n) for n in ("launch", "live.so")}
     for path in tools.values():
         if not os.path.exists(path):
             raise Wrong(f"no {path}; build it with 'make bench-programs' in {build}")

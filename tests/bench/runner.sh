@@ -10,7 +10,7 @@ python3 -c 'import sys, json; sys.exit(sys.version_info < (3, 9))' 2>/dev/null |
 # --- A build folder with rows of our own ------------------------------------------------------
 
 build=$tmp/build out=$tmp/out rows=$tmp/rows.txt
-mkdir -p "$build/bench" "$build/.libs"
+mkdir -p "$build/bench/tools" "$build/.libs"
 ln -s "$lib" "$build/.libs/libhakmem.so.1"
 
 make_file() { # NAME FLAG...
@@ -23,13 +23,14 @@ make_file() { # NAME FLAG...
 	hard_error "$name does not compile"
 }
 
-make_file "$build/bench/launch" "$HM_SRCDIR/bench/launch.c"
-make_file "$build/bench/live.so" -shared -fPIC -fvisibility=hidden "$HM_SRCDIR/bench/live.c"
+make_file "$build/bench/tools/launch" "$HM_SRCDIR/bench/tools/launch.c"
+make_file "$build/bench/tools/live.so" -shared -fPIC -fvisibility=hidden \
+	"$HM_SRCDIR/bench/tools/live.c"
 make_file "$build/bench/row" "$here/row.c"
 make_file "$tmp/crashing.so" -shared -fPIC "$here/crashing.c"
 # The counting library is an allocator as well as any other.
 mkdir "$tmp/other dir"
-cp "$build/bench/live.so" "$tmp/other dir/other.so"
+cp "$build/bench/tools/live.so" "$tmp/other dir/other.so"
 echo 'int nothing;' >"$tmp/nothing.c"
 make_file "$tmp/nothing.so" -shared -fPIC "$tmp/nothing.c"
 
@@ -142,7 +143,7 @@ said "a file of rows that is none" 2 '^bench/run: .*nothing.c:1: expected ROW'
 bench --programs "$tmp/nowhere"
 said "a file of rows that is missing" 2 '^bench/run: .*nowhere: No such file'
 bench --build "$tmp"
-said "a build without the tools" 2 '^bench/run: no .*/bench/launch'
+said "a build without the tools" 2 '^bench/run: no .*/bench/tools/launch'
 
 mkdir "$tmp/bin"
 printf '#!/bin/sh\n' >"$tmp/bin/ldconfig" && chmod +x "$tmp/bin/ldconfig"

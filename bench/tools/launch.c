@@ -11,7 +11,7 @@
  * from wait4, so of the program and of all the descendants that were waited for; the peak is that
  * of the largest process among them. LD_PRELOAD is set for the program only.
  */
-#include "bench.h"
+#include "../bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
