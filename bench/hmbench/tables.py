@@ -84,7 +84,9 @@ def remarks(results: Results, s: Summary) -> List[str]:
     lines = []
     if results["interrupted"]:
         lines.append(f"Interrupted: {results['rounds']} whole rounds.")
-    if s.unsure:
+    if results["rounds"] < 2:
+        lines.append("One round tells no spread, so nothing is ranked.")
+    elif s.unsure:
         lines.append(f"{_UNSURE} not ranked: the difference to the best peer is within the spread"
                      f" ({s.unsure} of {s.cells} cells).")
     noisy = [line for line in s.lines if _noise(line) > 0.05]
