@@ -40,6 +40,7 @@ static struct {
 /* What a request needs: where its user pointer stands in the mapping, and the mapping's size. */
 struct shape {
 	size_t offset, size, align;
+	size_t exact; /* the least that will do */
 };
 
 static char *user_of(const struct hm_large *l)
@@ -82,7 +83,11 @@ static bool choose_shape(size_t n, size_t align, struct shape *s)
 		colour = hm_add_relaxed(&turn, 1) % COLOURS;
 		s->offset = COLOUR_SIZE * (1 + colour);
 	}
-	return mapping_size(s->offset, n, &s->size);
+	if (!mapping_size(s->offset, n, &s->exact))
+		return false;
+	/* Whole units, of which the end is never touched: so the cache can join and cut them. */
+	s->size = (s->exact + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
+	return s->size <= PTRDIFF_MAX;
 }
 
 /* The address whose unit has the block's entry in the registry. */
@@ -336,7 +341,7 @@ static bool has_room(void *target)
  * While the mapping moves, the block is on no list and not in the registry: it
  * is its holder's alone, who is inside this call.
  */
-static void *move(struct hm_large *l, size_t size)
+static void *move(struct hm_large *l, size_t size, bool needed)
 {
 	size_t old_size = l->map_size, offset = l->user_offset;
 	struct hm_large *to;
@@ -347,7 +352,7 @@ static void *move(struct hm_large *l, size_t size)
 	hm_lock_release(&live.lock);
 
 	to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
-	if (to == NULL && make_room())
+	if (to == NULL && needed && make_room())
 		to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
 	if (to != NULL)
 		l = to;
@@ -361,9 +366,12 @@ static void *move(struct hm_large *l, size_t size)
 	return to != NULL ? user_of(l) : NULL;
 }
 
-static void *grow(struct hm_large *l, size_t size)
+/* needed: other memory is given back before it fails. */
+static void *grow(struct hm_large *l, size_t size, bool needed)
 {
-	return hm_os_remap_in_place(l, l->map_size, size) ? settle(l, size) : move(l, size);
+	if (hm_os_remap_in_place(l, l->map_size, size))
+		return settle(l, size);
+	return move(l, size, needed);
 }
 
 void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
@@ -376,7 +384,7 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 	if (size <= old_size && (!may_move || old_size - size < old_size / 8))
 		return user_of(l);
 	if (size > old_size && may_move)
-		return grow(l, size);
+		return grow(l, size, true);
 	if (hm_os_remap_in_place(l, old_size, size))
 		return settle(l, size);
 	return size < old_size ? user_of(l) : NULL;
@@ -408,7 +416,7 @@ static void *reuse(const struct shape *s)
 	hm_lock_release(&live.lock);
 	if (l == NULL || fits)
 		return l == NULL ? NULL : user_of(l);
-	user = grow(l, s->size);
+	user = grow(l, s->size, false);
 	if (user == NULL)
 		(void)hm_large_free(l);
 	return user;
@@ -429,6 +437,10 @@ void *hm_large_alloc(size_t n, size_t align, bool *zero)
 	if (user != NULL)
 		return user;
 	l = map_block(&s);
+	if (l == NULL) {
+		s.size = s.exact;
+		l = map_block(&s);
+	}
 	if (l == NULL && make_room())
 		l = map_block(&s);
 	if (l == NULL)

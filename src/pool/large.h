@@ -44,7 +44,7 @@ struct hm_large *hm_large_find(const void *p);
 /* The large block p points into, or NULL; for diagnosis only (walks the live list). */
 struct hm_large *hm_large_find_interior(const void *p);
 
-/* Was p the user pointer of a block that is now in the cache? For diagnosis: a double free. */
+/* Does p point into a freed block that is in the cache? For diagnosis: a double free, mostly. */
 bool hm_large_was_freed(const void *p);
 
 /*

@@ -13,7 +13,7 @@
 #include "base/list.h"
 #include "pool/large.h"
 
-/* The best fit for `need` mapped bytes, not more than a quarter larger, off the cache; or NULL. */
+/* The best fit for `need` mapped bytes, off the cache, cut to whole units; or NULL. */
 struct hm_large *hm_large_cache_take(size_t need);
 
 /* None fits: the longest of the shorter ones, if more than a quarter of it; off the cache. */
@@ -21,7 +21,7 @@ struct hm_large *hm_large_cache_take_shorter(size_t need);
 
 /*
  * Takes in a dead block that begins at its unit's base. What the bound (option
- * large_cache, and half the `live` bytes or 16 MiB, whichever is more) has
+ * large_cache, and three quarters of the `live` bytes or 16 MiB, whichever is more) has
  * no room for, oldest first, leaves the registry and goes on `leaving`.
  */
 void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving);
@@ -29,7 +29,7 @@ void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving
 /* Everything goes, as above. */
 void hm_large_cache_empty(struct hm_list *leaving);
 
-/* Is p the user pointer that a cached block had? */
+/* Does p point into what is cached? */
 bool hm_large_cache_has(const void *p);
 
 /* Fills in `cached` and `cached_bytes`. */
