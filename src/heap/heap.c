@@ -112,31 +112,40 @@ static struct hm_slab *find_span(struct hm_zone *z, const void *p)
 	return hm_slab_head(s);
 }
 
+/* A live block of slab s, for a thread without a heap of its own. */
+static hm_noinline void free_static(struct hm_slab *s, struct hm_user u)
+{
+	if (hm_checked_has(s))
+		hm_checked_free(s, u.p, HM_CHECKED_ANY, "free");
+	else
+		free_late(s, hm_cache_take_back(s, u, hm_class_is_tiny(s->cls)));
+}
+
 static void free_in_superslab(struct hm_zone *z, void *p)
 {
+	struct hm_heap *h = hm_tls_heap;
 	struct hm_slab *s = find_span(z, p);
 	struct hm_user u = { p };
 	bool tiny = s != NULL && hm_class_is_tiny(s->cls);
-	struct hm_heap *h;
 
-	if (hm_unlikely(s != NULL && hm_checked_has(s))) {
-		hm_checked_free(s, p, HM_CHECKED_ANY, "free");
-		return;
-	}
 	if (hm_unlikely(s == NULL || !hm_cache_is_live(s, u, tiny))) {
 		hm_wrong_use_free(p, "free");
 		return;
 	}
-	h = thread_heap();
 	if (hm_unlikely(hm_heap_is_static(h))) {
-		free_late(s, hm_cache_take_back(s, u, tiny));
-		return;
+		h = thread_heap();
+		if (hm_heap_is_static(h)) {
+			free_static(s, u);
+			return;
+		}
 	}
 	h->hint = z->base;
 	h->hint_table = (char *)z->slabs;
 	h->hint_slots = HM_ZONE_SLABS;
 	if (hm_slab_owner(s) == h)
 		hm_cache_push(h, s, u, tiny);
+	else if (hm_unlikely(hm_checked_has(s)))
+		hm_checked_free(s, p, HM_CHECKED_ANY, "free");
 	else
 		hm_remote_free(h, s, hm_cache_take_back(s, u, tiny));
 }
