@@ -31,6 +31,7 @@ struct finding {
 	unsigned slab;       /* HM_SLABS: none */
 	const char *extra;   /* "name=" of one more value, or NULL */
 	size_t extra_value;
+	bool extra_decimal;
 	size_t asked; /* size that the program asked for; SIZE_MAX: not known */
 };
 
@@ -41,6 +42,13 @@ static void say_value(struct hm_text *t, const char *name, uint64_t v)
 	hm_text_hex(t, v);
 }
 
+static void say_decimal(struct hm_text *t, const char *name, uint64_t v)
+{
+	hm_text_char(t, ' ');
+	hm_text_str(t, name);
+	hm_text_dec(t, v);
+}
+
 static void say_class(struct hm_text *t, const struct finding *f)
 {
 	hm_text_str(t, " class=");
@@ -48,10 +56,8 @@ static void say_class(struct hm_text *t, const struct finding *f)
 		hm_text_dec(t, f->cls_number);
 		hm_text_str(t, " size=");
 		hm_text_dec(t, hm_class_usable(f->cls_number));
-		if (f->asked != SIZE_MAX) {
-			hm_text_str(t, " asked=");
-			hm_text_dec(t, f->asked);
-		}
+		if (f->asked != SIZE_MAX)
+			say_decimal(t, "asked=", f->asked);
 	} else {
 		hm_text_str(t, f->cls);
 	}
@@ -90,7 +96,9 @@ static hm_noreturn void die(const void *p, const char *entry, const struct findi
 	say_value(&t, "pointer=", (uintptr_t)p);
 	if (f->block != NULL && f->block != p)
 		say_value(&t, "block=", (uintptr_t)f->block);
-	if (f->extra != NULL)
+	if (f->extra != NULL && f->extra_decimal)
+		say_decimal(&t, f->extra, f->extra_value);
+	else if (f->extra != NULL)
 		say_value(&t, f->extra, f->extra_value);
 	say_class(&t, f);
 	say_mapping(&t, p);
@@ -221,6 +229,7 @@ void hm_wrong_use_checked(const void *p, const char *entry, const char *what, co
 	f.what = what;
 	f.extra = name;
 	f.extra_value = value;
+	f.extra_decimal = true;
 	f.asked = asked;
 	die(p, entry, &f);
 }

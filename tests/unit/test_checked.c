@@ -558,7 +558,7 @@ static void check_wrong(const struct wrong *w, unsigned cls, size_t n, unsigned 
 	snprintf(pointer, sizeof pointer, "pointer=%p ",
 		 (void *)(crime.v.p + (w->commit == free_interior ? HM_ALIGN / 2 : 0)));
 	if (w->commit == overrun && n + WORD < hm_class_usable(cls))
-		snprintf(offset, sizeof offset, " offset=%#zx ", n);
+		snprintf(offset, sizeof offset, " offset=%zu ", n);
 	must_say(death_of(commit, NULL, text, sizeof text), "%s, class %u, %zu: survived: %s",
 		 w->name, cls, n, text);
 	must_say(death_said(text, start, pointer) && strstr(text, w->what) != NULL &&
