@@ -112,11 +112,13 @@ static struct hm_slab *find_span(struct hm_zone *z, const void *p)
 	return hm_slab_head(s);
 }
 
-/* A live block of slab s, for a thread without a heap of its own. */
+/* A live block of slab s, for a thread that has no heap of its own, or none yet. */
 static hm_noinline void free_static(struct hm_slab *s, struct hm_user u)
 {
 	if (hm_checked_has(s))
 		hm_checked_free(s, u.p, HM_CHECKED_ANY, "free");
+	else if (!hm_heap_is_static(thread_heap()))
+		hm_free_slow(u.p);
 	else
 		free_late(s, hm_cache_take_back(s, u, hm_class_is_tiny(s->cls)));
 }
@@ -133,11 +135,8 @@ static void free_in_superslab(struct hm_zone *z, void *p)
 		return;
 	}
 	if (hm_unlikely(hm_heap_is_static(h))) {
-		h = thread_heap();
-		if (hm_heap_is_static(h)) {
-			free_static(s, u);
-			return;
-		}
+		free_static(s, u);
+		return;
 	}
 	h->hint = z->base;
 	h->hint_table = (char *)z->slabs;
