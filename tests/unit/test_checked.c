@@ -488,6 +488,16 @@ static void write_after_free_at_exit(struct victim *v)
 	hm_checked_finish();
 }
 
+/* It is kept back while others come and go. */
+static void write_long_after_free(struct victim *v)
+{
+	hak_free(v->p);
+	for (unsigned i = 0; i < QUARANTINE / 2; i++)
+		hak_free(hak_malloc(i % 100));
+	put(v, v->n / 2);
+	hm_checked_finish();
+}
+
 static void write_after_free_at_purge(struct victim *v)
 {
 	hak_free(v->p);
@@ -521,6 +531,7 @@ static const struct wrong {
 	{ "overrun by three", overrun_by_three, "free", "past its end" },
 	{ "write after free", write_after_free, "free", "free block was written" },
 	{ "the same at exit", write_after_free_at_exit, "exit", "free block was written" },
+	{ "the same much later", write_long_after_free, "exit", "free block was written" },
 	{ "the same at a purge", write_after_free_at_purge, "purge", "free block was written" },
 	{ "size too large", size_too_large, "free_sized", "size given" },
 	{ "size too small", size_too_small, "free_aligned_sized", "size given" },
@@ -541,6 +552,7 @@ static void commit(void *arg)
 static bool applies(const struct wrong *w, size_t n)
 {
 	return !(w->commit == write_after_free && n / 2 >= 65536) &&
+	       !(w->commit == write_long_after_free && n / 2 >= 65536) &&
 	       !(w->commit == write_after_free_at_exit && n > 65536) &&
 	       !(w->commit == write_after_free_at_purge && n >= 65536);
 }
