@@ -5,40 +5,46 @@
  * most allocators keep in their thread caches, of which a program holds a few
  * hundred and replaces them all the time. Only the first and the last cache
  * line are written, so the allocator's own work and the pages that it gives
- * back and takes again (faults) are what is measured.
+ * back and takes again (faults) are what is measured. Several threads share
+ * nothing.
  * Pattern: the predecessor's 8-to-32-KiB benchmark, made deterministic.
  * Operation: a random slot, emptied if it holds a block, else filled.
  */
 #include "bench.h"
 
-#define SLOTS 256
+#define SLOTS 256 /* of a thread */
 #define SIZE_MIN ((size_t)8 << 10)
 #define SIZE_MAX_ ((size_t)32 << 10)
 #define MARK 'm'
 
-static void *slots[SLOTS];
-
-int main(int argc, char **argv)
+static void work(struct bench_lane *lane)
 {
-	struct bench b = bench_start("mid", argc, argv, 15000000);
-	uint64_t random = b.seed;
+	char *slots[SLOTS] = { NULL };
+	uint64_t random = lane->random;
 
-	for (long i = 0; i < b.operations; i++) {
-		void **slot = &slots[bench_random(&random) % SLOTS];
+	for (long i = 0; i < lane->operations; i++) {
+		char **slot = &slots[bench_random(&random) % SLOTS];
 
 		if (*slot != NULL) {
 			bench_free(*slot, MARK);
 			*slot = NULL;
 		} else {
 			size_t n = bench_between(&random, SIZE_MIN, SIZE_MAX_);
-			char *p = bench_alloc(n, MARK);
 
-			p[n - 1] = MARK;
-			*slot = p;
+			*slot = bench_alloc(n, MARK);
+			(*slot)[n - 1] = MARK;
 		}
 	}
 	for (int i = 0; i < SLOTS; i++)
 		if (slots[i] != NULL)
 			bench_free(slots[i], MARK);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = { .name = "mid", .operations = 15000000, .threads = 1 };
+
+	bench_start(&b, argc, argv);
+	bench_lanes(&b, work);
 	return bench_end(&b);
 }

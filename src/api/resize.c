@@ -9,10 +9,11 @@
 #include "hakmem.h"
 
 #include "base/bits.h"
+#include "heap/cache.h"
 #include "heap/heap.h"
 #include "api/api.h"
 
-void *hm_api_realloc(void *p, size_t n)
+static hm_noinline void *realloc_slow(void *p, size_t n)
 {
 	if (n > PTRDIFF_MAX)
 		return hm_api_or_enomem(NULL);
@@ -24,6 +25,13 @@ void *hm_api_realloc(void *p, size_t n)
 		return NULL;
 	}
 	return hm_api_or_enomem(hm_heap_realloc(p, n));
+}
+
+void *hm_api_realloc(void *p, size_t n)
+{
+	if (hm_cache_realloc_stays(p, n))
+		return p;
+	return realloc_slow(p, n);
 }
 
 void *hm_api_reallocarray(void *p, size_t count, size_t size)

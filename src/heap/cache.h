@@ -197,6 +197,43 @@ hm_inline void *hm_cache_calloc(size_t count, size_t size)
 	return memset(hm_cache_pop(hm_cache_sll(h, twice), (unsigned)twice / 2, true), 0, n);
 }
 
+/* The slab's line of any p. False: not told by the hint box, or p is in no zone. */
+hm_inline bool hm_cache_find(const struct hm_heap *h, const void *p, struct hm_slab **s)
+{
+	size_t slot = ((uintptr_t)p ^ h->hint) >> HM_SLAB_SHIFT;
+
+	if (!HM_TLS_HINT) {
+		*s = hm_slab_at(p);
+		return hm_likely(*s != NULL);
+	}
+	if (hm_unlikely(slot >= h->hint_slots))
+		return false;
+	*s = (struct hm_slab *)(void *)(h->hint_table + (slot << HM_META_SHIFT));
+	return true;
+}
+
+/*
+ * A block of the class stays where it is when it is resized to n bytes: it fits,
+ * and fills at least half, since a copy costs more; never for 0.
+ */
+hm_inline bool hm_cache_stays(unsigned cls, size_t n)
+{
+	size_t usable = hm_class_usable(cls);
+
+	return n - 1 < usable && (n > usable / 2 || usable <= 4 * HM_ALIGN);
+}
+
+/* realloc: is p a live block of this thread's that stays? False: not, or not known here. */
+hm_inline bool hm_cache_realloc_stays(void *p, size_t n)
+{
+	struct hm_heap *h = hm_tls_heap;
+	struct hm_slab *s;
+
+	return hm_cache_find(h, p, &s) && hm_likely(hm_slab_owner(s) == h) &&
+	       hm_likely(hm_cache_is_live(s, (struct hm_user){ p }, hm_class_is_tiny(s->cls))) &&
+	       hm_cache_stays(s->cls, n);
+}
+
 hm_inline void hm_cache_free(void *p)
 {
 	struct hm_heap *h = hm_tls_heap;
@@ -204,20 +241,9 @@ hm_inline void hm_cache_free(void *p)
 	struct hm_slab *s;
 	bool tiny;
 
-	if (HM_TLS_HINT) {
-		size_t slot = ((uintptr_t)p ^ h->hint) >> HM_SLAB_SHIFT;
-
-		if (hm_unlikely(slot >= h->hint_slots)) {
-			hm_free_slow(p);
-			return;
-		}
-		s = (struct hm_slab *)(void *)(h->hint_table + (slot << HM_META_SHIFT));
-	} else {
-		s = hm_slab_at(p);
-		if (hm_unlikely(s == NULL)) {
-			hm_free_slow(p);
-			return;
-		}
+	if (!hm_cache_find(h, p, &s)) {
+		hm_free_slow(p);
+		return;
 	}
 	/* Where no slab is in use the owner is NULL. */
 	if (hm_unlikely(hm_slab_owner(s) != h)) {

@@ -123,6 +123,14 @@ static hm_noinline void free_static(struct hm_slab *s, struct hm_user u)
 		free_late(s, hm_cache_take_back(s, u, hm_class_is_tiny(s->cls)));
 }
 
+/* The hint box of the thread's own heap moves to zone z. */
+static void point_hint(struct hm_heap *h, struct hm_zone *z)
+{
+	h->hint = z->base;
+	h->hint_table = (char *)z->slabs;
+	h->hint_slots = HM_ZONE_SLABS;
+}
+
 static void free_in_superslab(struct hm_zone *z, void *p)
 {
 	struct hm_heap *h = hm_tls_heap;
@@ -138,9 +146,7 @@ static void free_in_superslab(struct hm_zone *z, void *p)
 		free_static(s, u);
 		return;
 	}
-	h->hint = z->base;
-	h->hint_table = (char *)z->slabs;
-	h->hint_slots = HM_ZONE_SLABS;
+	point_hint(h, z);
 	if (hm_slab_owner(s) == h)
 		hm_cache_push(h, s, u, tiny);
 	else if (hm_unlikely(hm_checked_has(s)))
@@ -281,16 +287,16 @@ void *hm_heap_realloc(void *p, size_t n)
 {
 	struct hm_slab *s = slab_of(p);
 	struct hm_large *l;
-	size_t usable;
 
 	if (s != NULL) {
 		if (hm_unlikely(hm_checked_has(s)))
 			return realloc_checked(s, p, n);
-		usable = hm_class_usable(s->cls);
-		/* It stays while it fits and fills at least half: a copy costs more. */
-		if (n <= usable && (n > usable / 2 || usable <= 4 * HM_ALIGN))
+		/* No static heap owns a slab: the hint box is this thread's. */
+		if (hm_slab_owner(s) == hm_tls_heap)
+			point_hint(hm_tls_heap, hm_zone_of(p));
+		if (hm_cache_stays(s->cls, n))
 			return p;
-		return realloc_copy(p, usable, n);
+		return realloc_copy(p, hm_class_usable(s->cls), n);
 	}
 	l = hm_large_find(p);
 	if (l == NULL)

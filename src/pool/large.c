@@ -225,53 +225,6 @@ static struct hm_large *map_block(const struct shape *s)
 	return l;
 }
 
-/* From the cache, or NULL. Any cached block begins at its base, so that any offset will do. */
-static void *reuse(const struct shape *s)
-{
-	struct hm_large *l;
-	void *user = NULL;
-
-	hm_lock_take(&live.lock);
-	l = is_shifted(s->offset) ? NULL : hm_large_cache_take(s->size);
-	if (l != NULL) {
-		admit(l, l->map_size, s->offset);
-		l->zero = false;
-		live.allocated++;
-		user = user_of(l);
-	}
-	hm_lock_release(&live.lock);
-	return user;
-}
-
-void *hm_large_alloc(size_t n, size_t align, bool *zero)
-{
-	struct hm_large *l;
-	struct shape s;
-	size_t total;
-	void *user;
-
-	if (!choose_shape(n, align, &s) || hm_add_overflows(s.size, align, &total) ||
-	    total > PTRDIFF_MAX)
-		return NULL;
-	*zero = false;
-	user = reuse(&s);
-	if (user != NULL)
-		return user;
-	l = map_block(&s);
-	if (l == NULL && make_room())
-		l = map_block(&s);
-	if (l == NULL)
-		return NULL;
-
-	*zero = true;
-	hm_lock_take(&live.lock);
-	admit(l, s.size, s.offset);
-	l->zero = true;
-	live.allocated++;
-	hm_lock_release(&live.lock);
-	return (char *)l + s.offset;
-}
-
 /* Under the lock: the live block that the unit of p has an entry for, or NULL. */
 static struct hm_large *entry_of(const void *p)
 {
@@ -408,6 +361,11 @@ static void *move(struct hm_large *l, size_t size)
 	return to != NULL ? user_of(l) : NULL;
 }
 
+static void *grow(struct hm_large *l, size_t size)
+{
+	return hm_os_remap_in_place(l, l->map_size, size) ? settle(l, size) : move(l, size);
+}
+
 void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 {
 	size_t old_size = l->map_size, size;
@@ -417,11 +375,72 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 	canary_check(l);
 	if (size <= old_size && (!may_move || old_size - size < old_size / 8))
 		return user_of(l);
+	if (size > old_size && may_move)
+		return grow(l, size);
 	if (hm_os_remap_in_place(l, old_size, size))
 		return settle(l, size);
-	if (size < old_size)
-		return user_of(l);
-	return may_move ? move(l, size) : NULL;
+	return size < old_size ? user_of(l) : NULL;
+}
+
+/*
+ * From the cache, or NULL. Any cached block begins at its base, so that any
+ * offset will do. One that has to grow is better than none: the pages that it
+ * has need not be faulted in again, and mremap moves them by whole page tables.
+ */
+static void *reuse(const struct shape *s)
+{
+	struct hm_large *l;
+	void *user;
+	bool fits;
+
+	if (is_shifted(s->offset))
+		return NULL;
+	hm_lock_take(&live.lock);
+	l = hm_large_cache_take(s->size);
+	fits = l != NULL;
+	if (l == NULL)
+		l = hm_large_cache_take_shorter(s->size);
+	if (l != NULL) {
+		admit(l, l->map_size, s->offset);
+		l->zero = false;
+		live.allocated++;
+	}
+	hm_lock_release(&live.lock);
+	if (l == NULL || fits)
+		return l == NULL ? NULL : user_of(l);
+	user = grow(l, s->size);
+	if (user == NULL)
+		(void)hm_large_free(l);
+	return user;
+}
+
+void *hm_large_alloc(size_t n, size_t align, bool *zero)
+{
+	struct hm_large *l;
+	struct shape s;
+	size_t total;
+	void *user;
+
+	if (!choose_shape(n, align, &s) || hm_add_overflows(s.size, align, &total) ||
+	    total > PTRDIFF_MAX)
+		return NULL;
+	*zero = false;
+	user = reuse(&s);
+	if (user != NULL)
+		return user;
+	l = map_block(&s);
+	if (l == NULL && make_room())
+		l = map_block(&s);
+	if (l == NULL)
+		return NULL;
+
+	*zero = true;
+	hm_lock_take(&live.lock);
+	admit(l, s.size, s.offset);
+	l->zero = true;
+	live.allocated++;
+	hm_lock_release(&live.lock);
+	return (char *)l + s.offset;
 }
 
 void hm_large_get_counts(struct hm_large_counts *out)

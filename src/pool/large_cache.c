@@ -33,7 +33,7 @@ static struct hm_large *block_of(struct hm_list *node)
 
 static size_t bound(size_t live)
 {
-	size_t limit = live / 4 > FLOOR_BYTES ? live / 4 : FLOOR_BYTES;
+	size_t limit = live / 2 > FLOOR_BYTES ? live / 2 : FLOOR_BYTES;
 
 	return limit < hm_options.large_cache ? limit : (size_t)hm_options.large_cache;
 }
@@ -88,6 +88,24 @@ struct hm_large *hm_large_cache_take(size_t need)
 	if (l != NULL)
 		unlink_kept(l);
 	return l;
+}
+
+struct hm_large *hm_large_cache_take_shorter(size_t need)
+{
+	size_t longest = need / 4;
+	struct hm_large *found = NULL;
+
+	for (struct hm_list *n = cache.kept.next; n != &cache.kept; n = n->next) {
+		struct hm_large *l = block_of(n);
+
+		if (l->map_size < need && l->map_size > longest) {
+			found = l;
+			longest = l->map_size;
+		}
+	}
+	if (found != NULL)
+		unlink_kept(found);
+	return found;
 }
 
 void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving)

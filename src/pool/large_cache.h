@@ -16,9 +16,12 @@
 /* The best fit for `need` mapped bytes, not more than a quarter larger, off the cache; or NULL. */
 struct hm_large *hm_large_cache_take(size_t need);
 
+/* None fits: the longest of the shorter ones, if more than a quarter of it; off the cache. */
+struct hm_large *hm_large_cache_take_shorter(size_t need);
+
 /*
  * Takes in a dead block that begins at its unit's base. What the bound (option
- * large_cache, and a quarter of `live` bytes or 16 MiB, whichever is more) has
+ * large_cache, and half the `live` bytes or 16 MiB, whichever is more) has
  * no room for, oldest first, leaves the registry and goes on `leaving`.
  */
 void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving);

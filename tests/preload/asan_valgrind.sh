@@ -2,6 +2,7 @@
 # Preloaded into programs that bring a malloc of their own: sanitizers, and valgrind.
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/lib.sh"
+[ -z "$fast" ] || skip "not in the fast part: what it shows does not depend on the build mode"
 cat >"$tmp/some.c" <<'END'
 #include <pthread.h>
 #include <stdio.h>

@@ -150,11 +150,12 @@ static void *busy(void *arg)
 /* Many threads at it while one forks; the child allocates, frees, makes threads. */
 static void case_threads(void)
 {
+	int rounds = getenv("HM_TEST_FAST") != NULL ? 40 : 150;
 	pthread_t t[6];
 
 	for (int i = 0; i < 6; i++)
 		pthread_create(&t[i], NULL, busy, NULL);
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < rounds; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {

@@ -10,7 +10,7 @@ limited() { # KIB PROGRAM...: with the library under a limit of address space fr
 }
 
 sizes="30000 50000 100000 200000"
-[ -z "$fast" ] || sizes="30000 100000"
+[ -z "$fast" ] || sizes=30000
 for kib in $sizes; do
 	limited "$kib" "$tmp/limits" exhaust
 	expect "ulimit -v $kib" 0
@@ -85,7 +85,7 @@ cp "$tmp/trace" "$tmp/begin"
 first=$(($(calls_before_main mmap) + 1))
 [ "$first" -gt 5 ] || hard_error "the trace has no beginning"
 step=1
-[ -z "$fast" ] || step=8
+[ -z "$fast" ] || step=13
 for n in $(seq $first $step $((first + 39))); do
 	inject mmap:error=ENOMEM:when=$n+ "$tmp/limits" fail
 	expect "mmap fails from call $((n - first + 1)) on" 0

@@ -204,7 +204,7 @@ static unsigned count_calls(void)
 
 static void fail_each(const char *call, bool ever)
 {
-	unsigned n, all, step = stress_fast() ? 5 : 1, bad = 0;
+	unsigned n, all, step = stress_fast() ? 11 : 1, bad = 0;
 
 	guard_against_hang();
 	failing = call;
@@ -311,7 +311,7 @@ static void exhaust(void)
 	alarm(60);
 	hak_free(hak_malloc(1));
 	setrlimit(RLIMIT_AS, &limit);
-	for (unsigned round = 0; round < 30; round++) {
+	for (unsigned round = 0; round < stress_size(30, 9); round++) {
 		size_t max = round % 3 == 0 ? 1000 : round % 3 == 1 ? 100000 : (size_t)6 << 20;
 		size_t n = 0, bytes = 0;
 

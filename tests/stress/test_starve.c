@@ -109,15 +109,17 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("starve");
-	TCase *t = tcase_create("stress");
 	SRunner *r;
+	Suite *s;
+	TCase *t;
 	int failed;
 
 	if (HM_SANITIZE) {
 		printf("the sanitizers' shadow needs more address space\n");
 		return 77;
 	}
+	s = suite_create("starve");
+	t = tcase_create("stress");
 	r = srunner_create(s);
 	tcase_set_timeout(t, HANG_SECONDS);
 	tcase_add_test(t, together);

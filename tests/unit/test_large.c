@@ -196,6 +196,62 @@ START_TEST(cache_fit)
 }
 END_TEST
 
+static unsigned fail_after, failed;
+static const char *fail_call;
+
+static bool refuse(const char *call)
+{
+	if (strcmp(call, fail_call) != 0 || (fail_after > 0 && fail_after-- > 0))
+		return false;
+	failed++;
+	return true;
+}
+
+static void fail_from(const char *call, unsigned after)
+{
+	fail_call = call;
+	fail_after = after;
+	failed = 0;
+	hm_os_fail_hook = refuse;
+}
+
+/* Of what is shorter the longest grows: its pages are kept. */
+START_TEST(cache_grows_a_block)
+{
+	char *a = get(5 * MIB, 16), *b = get(4 * MIB, 16), *wall = get(2 * MIB, 16), *c;
+	uint64_t remaps;
+	bool zero = true;
+
+	fill(a, 5 * MIB, 1);
+	drop(a);
+	drop(b);
+	remaps = hm_os_counts.remaps;
+	c = hm_large_alloc(9 * MIB, 16, &zero);
+	ck_assert(c != NULL && !zero);
+	ck_assert_uint_gt(hm_os_counts.remaps, remaps);
+	ck_assert_uint_ge(hm_large_find(c)->user_size, 9 * MIB);
+	ck_assert_uint_eq(counts().cached, 1);
+	ck_assert_uint_eq(counts().live, 2);
+	fill(c, 9 * MIB, 2);
+	ck_assert(filled(c, 9 * MIB, 2));
+	/* Four times as long and more: not worth a move. */
+	remaps = hm_os_counts.remaps;
+	drop(get(20 * MIB, 16));
+	ck_assert_uint_eq(hm_os_counts.remaps, remaps);
+	/* It cannot grow: a new one instead. */
+	fail_from("mremap", 0);
+	a = get(8 * MIB, 16);
+	hm_os_fail_hook = NULL;
+	ck_assert_uint_gt(failed, 0);
+	ck_assert_uint_eq(counts().live, 3);
+	drop(a);
+	drop(c);
+	drop(wall);
+	ck_assert_uint_eq(counts().live, 0);
+	ck_assert_uint_eq(counts().allocated, counts().freed);
+}
+END_TEST
+
 START_TEST(cache_bound)
 {
 	struct hm_large *l[6];
@@ -305,25 +361,6 @@ START_TEST(resize_in_place)
 	drop(p);
 }
 END_TEST
-
-static unsigned fail_after, failed;
-static const char *fail_call;
-
-static bool refuse(const char *call)
-{
-	if (strcmp(call, fail_call) != 0 || (fail_after > 0 && fail_after-- > 0))
-		return false;
-	failed++;
-	return true;
-}
-
-static void fail_from(const char *call, unsigned after)
-{
-	fail_call = call;
-	fail_after = after;
-	failed = 0;
-	hm_os_fail_hook = refuse;
-}
 
 START_TEST(map_fails)
 {
@@ -528,6 +565,7 @@ int main(void)
 {
 	const TTest *tests[] = {
 		shape, exact, colours, double_free, cache_fit, cache_bound,
+		cache_grows_a_block,
 		cache_grows_with_heap, resize_keeps, resize_in_place, map_fails, impossible,
 		remap_fails, unmap_fails, canary, fork_child, threads,
 	};

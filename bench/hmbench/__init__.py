@@ -1,0 +1,16 @@
+"""The parts of bench/run, lowest first: a module imports only from those before it.
+
+elf         what an executable or library is, and whether it defines a function
+allocators  the allocators that are compared: finding them, asking whose malloc a process has
+process     one run of one program: launched, watched, ended, measured
+inputs      the texts that the real programs work on
+rows        what is run: the C programs of bench/programs.txt, and the choice among all rows
+server      a run of a server with its client
+real        what is run: real programs
+results     the results file, the machine, writing files whole or not at all
+session     all runs, interleaved, with progress
+stats       medians, spreads, ratios, ranks
+tables      results as text: terminal and Markdown
+charts      results as pictures, by gnuplot
+cli         arguments, exit statuses
+"""
