@@ -28,7 +28,7 @@ static hm_noinline void *refill(size_t n, struct hm_heap *h, size_t twice)
 	bool zero;
 
 	/* A thread without a heap: its table is empty too, so twice means nothing. */
-	if (hm_unlikely(h == &hm_empty_heap || h == &hm_late_heap))
+	if (hm_unlikely(hm_heap_is_static(h)))
 		return or_enomem(hm_heap_malloc(n));
 	return or_enomem(hm_refill_block(h, (unsigned)twice / 2, &zero));
 }
@@ -65,7 +65,7 @@ void *hm_calloc_slow(size_t n, struct hm_heap *h, size_t twice)
 	bool zero;
 	void *p;
 
-	if (hm_unlikely(h == &hm_empty_heap || h == &hm_late_heap))
+	if (hm_unlikely(hm_heap_is_static(h)))
 		return or_enomem(hm_heap_calloc(n));
 	p = or_enomem(hm_refill_block(h, (unsigned)twice / 2, &zero));
 	if (p != NULL && !zero)

@@ -9,12 +9,15 @@
 #include "api/start.h"
 
 #include "policy/options.h"
+#include "heap/checked.h"
 #include "report/stats.h"
 
 const char hm_start_linked = 1;
 
 __attribute__((destructor(101))) static void finish(void)
 {
+	if (hm_options.check)
+		hm_checked_finish();
 	if (hm_options.stats)
 		hm_stats_print(2);
 }

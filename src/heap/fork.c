@@ -11,6 +11,7 @@
 
 #include "heap/fork.h"
 
+#include "heap/checked.h"
 #include "heap/heap.h"
 #include "os/lock.h"
 #include "pool/large.h"
@@ -23,6 +24,7 @@
 static void before(void)
 {
 	hm_lock_forking(true);
+	hm_checked_fork_take();
 	hm_heaps_fork_take();
 	hm_waiting_fork_take();
 	hm_pool_fork_take();
@@ -37,6 +39,7 @@ static void after(bool child)
 	hm_pool_fork_release(child);
 	hm_waiting_fork_release(child);
 	hm_heaps_fork_release(child);
+	hm_checked_fork_release(child);
 	hm_lock_forking(false);
 }
 

@@ -10,38 +10,57 @@
 #include "heap/heap.h"
 
 #include "heap/cache.h"
+#include "heap/checked.h"
 #include "heap/wrong_use.h"
 #include "pool/large.h"
 #include "pool/pool.h"
 
-/*
- * One block of a class for the calling thread, or through the shared heap when
- * it has none. The locked heap is the same code with the lock held.
- */
-static void *alloc_class(unsigned cls, bool *zero)
+static void *alloc_own(struct hm_heap *h, unsigned cls, bool *zero)
 {
-	struct hm_heap *h = hm_tls_heap;
-	void *p;
+	if (h->sll[cls].head.p == NULL)
+		return hm_refill_block(h, cls, zero);
+	*zero = false;
+	return hm_cache_pop(&h->sll[cls], cls, hm_class_is_tiny(cls));
+}
 
-	if (hm_unlikely(h == &hm_empty_heap))
-		h = hm_heap_init_thread();
-	if (hm_likely(h != &hm_late_heap)) {
-		if (h->sll[cls].head.p == NULL)
-			return hm_refill_block(h, cls, zero);
-		*zero = false;
-		return hm_cache_pop(&h->sll[cls], cls, hm_class_is_tiny(cls));
-	}
-	h = hm_late_take();
-	p = hm_refill_block(h, cls, zero);
+/* The shared heap is the same code with the lock held. */
+static void *alloc_late(unsigned cls, bool *zero)
+{
+	void *p = hm_refill_block(hm_late_take(), cls, zero);
+
 	hm_late_release();
 	return p;
+}
+
+/* The heap of the calling thread, which gets one if it can. */
+static struct hm_heap *thread_heap(void)
+{
+	struct hm_heap *h = hm_tls_heap;
+
+	return hm_unlikely(h == &hm_empty_heap) ? hm_heap_init_thread() : h;
+}
+
+/*
+ * A block of n bytes, which are of the class, for the calling thread: its own,
+ * through the shared heap when it has none, or a checked one.
+ */
+static void *alloc_class(unsigned cls, size_t align, size_t n, bool *zero)
+{
+	struct hm_heap *h = thread_heap();
+
+	if (hm_likely(!hm_heap_is_static(h)))
+		return alloc_own(h, cls, zero);
+	if (h != &hm_checked_heap)
+		return alloc_late(cls, zero);
+	*zero = false;
+	return hm_checked_alloc(align, n);
 }
 
 static void *alloc_zero(size_t n, bool *zero)
 {
 	if (n > (size_t)HM_MEDIUM_REQUEST_MAX)
 		return hm_large_alloc(n, HM_ALIGN, zero);
-	return alloc_class(hm_class_of(n), zero);
+	return alloc_class(hm_class_of(n), HM_ALIGN, n, zero);
 }
 
 void *hm_heap_malloc(size_t n)
@@ -71,13 +90,10 @@ void *hm_heap_memalign(size_t align, size_t n)
 	cls = hm_class_of_aligned(n, align);
 	if (cls == HM_CLASSES)
 		return hm_large_alloc(n == 0 ? 1 : n, align, &zero);
-	return alloc_class(cls, &zero);
+	return alloc_class(cls, align, n, &zero);
 }
 
-/*
- * Frees a block of slab s for a thread that has no heap of its own any more:
- * straight to the slab's remote head.
- */
+/* Frees a block of slab s for a thread without a heap of its own: to the slab's remote head. */
 static void free_late(struct hm_slab *s, struct hm_base b)
 {
 	hm_remote_give(NULL, s, b, b, 1);
@@ -94,6 +110,17 @@ static struct hm_slab *find_span(struct hm_zone *z, const void *p)
 	    (hm_load_relaxed(&hm_zone_unit(z, p)->free_mask) >> number & 1))
 		return NULL;
 	return hm_slab_head(s);
+}
+
+/* A live block of slab s, for a thread that has no heap of its own, or none yet. */
+static hm_noinline void free_static(struct hm_slab *s, struct hm_user u)
+{
+	if (hm_checked_has(s))
+		hm_checked_free(s, u.p, HM_CHECKED_ANY, "free");
+	else if (!hm_heap_is_static(thread_heap()))
+		hm_free_slow(u.p);
+	else
+		free_late(s, hm_cache_take_back(s, u, hm_class_is_tiny(s->cls)));
 }
 
 /* The hint box of the thread's own heap moves to zone z. */
@@ -115,15 +142,15 @@ static void free_in_superslab(struct hm_zone *z, void *p)
 		hm_wrong_use_free(p, "free");
 		return;
 	}
-	if (hm_unlikely(h == &hm_empty_heap))
-		h = hm_heap_init_thread();
-	if (hm_unlikely(h == &hm_late_heap)) {
-		free_late(s, hm_cache_take_back(s, u, tiny));
+	if (hm_unlikely(hm_heap_is_static(h))) {
+		free_static(s, u);
 		return;
 	}
 	point_hint(h, z);
 	if (hm_slab_owner(s) == h)
 		hm_cache_push(h, s, u, tiny);
+	else if (hm_unlikely(hm_checked_has(s)))
+		hm_checked_free(s, p, HM_CHECKED_ANY, "free");
 	else
 		hm_remote_free(h, s, hm_cache_take_back(s, u, tiny));
 }
@@ -158,7 +185,7 @@ void hm_free_other(void *p, struct hm_slab *s)
 	struct hm_user u = { p };
 	bool tiny = hm_class_is_tiny(s->cls);
 
-	if (hm_unlikely(hm_slab_owner(s) == NULL || h == &hm_empty_heap || h == &hm_late_heap ||
+	if (hm_unlikely(hm_slab_owner(s) == NULL || hm_heap_is_static(h) || hm_checked_has(s) ||
 			!hm_cache_is_live(s, u, tiny))) {
 		hm_free_slow(p);
 		return;
@@ -174,11 +201,12 @@ void hm_heap_free(void *p)
 /* The slab of a pointer that is a live block of a superslab, or NULL. */
 static struct hm_slab *slab_of(const void *p)
 {
+	struct hm_zone *z = hm_zone_of(p);
 	struct hm_slab *s;
 
-	if (hm_registry_get(p) != HM_REG_SUPERSLAB)
+	if (z == NULL || hm_load_acquire(&hm_zone_unit(z, p)->kind) != HM_REG_SUPERSLAB)
 		return NULL;
-	s = find_span(hm_zone_of(p), p);
+	s = find_span(z, p);
 	if (s == NULL || !hm_cache_is_live(s, (struct hm_user){ (void *)(uintptr_t)p },
 					   hm_class_is_tiny(s->cls)))
 		return NULL;
@@ -191,14 +219,16 @@ size_t hm_heap_usable(const void *p)
 	struct hm_large *l;
 
 	if (s != NULL)
-		return hm_class_usable(s->cls);
+		return hm_unlikely(hm_checked_has(s)) ?
+			       hm_checked_usable(s, p, "malloc_usable_size") :
+			       hm_class_usable(s->cls);
 	l = p == NULL ? NULL : hm_large_find(p);
 	return l == NULL ? 0 : l->user_size;
 }
 
 size_t hm_heap_good_size(size_t n)
 {
-	if (n > (size_t)HM_MEDIUM_REQUEST_MAX)
+	if (n > (size_t)HM_MEDIUM_REQUEST_MAX || thread_heap() == &hm_checked_heap)
 		return n;
 	return hm_class_usable(hm_class_of(n));
 }
@@ -206,10 +236,16 @@ size_t hm_heap_good_size(size_t n)
 void *hm_heap_expand(void *p, size_t n)
 {
 	struct hm_large *l = hm_large_find(p);
+	struct hm_slab *s;
+	size_t old;
 
 	if (l != NULL)
 		return hm_large_resize(l, n, false);
-	return n <= hm_heap_usable(p) ? p : NULL;
+	s = slab_of(p);
+	if (s == NULL || !hm_checked_has(s))
+		return n <= hm_heap_usable(p) ? p : NULL;
+	old = hm_checked_size(s, p, "expand");
+	return n <= old || hm_checked_resize(s, p, old, n) ? p : NULL;
 }
 
 /* A block of glibc's heap moves over to ours; anything else ends the process. */
@@ -236,12 +272,25 @@ static void *realloc_copy(void *p, size_t old, size_t n)
 	return q;
 }
 
+/* It stays while its class would be the same. */
+static hm_noinline void *realloc_checked(struct hm_slab *s, void *p, size_t n)
+{
+	size_t old = hm_checked_size(s, p, "realloc");
+	void *q = hm_checked_stays(s, n) ? p : realloc_copy(p, old, n);
+
+	if (q == p)
+		hm_checked_resize(s, p, old, n);
+	return q;
+}
+
 void *hm_heap_realloc(void *p, size_t n)
 {
 	struct hm_slab *s = slab_of(p);
 	struct hm_large *l;
 
 	if (s != NULL) {
+		if (hm_unlikely(hm_checked_has(s)))
+			return realloc_checked(s, p, n);
 		/* No static heap owns a slab: the hint box is this thread's. */
 		if (hm_slab_owner(s) == hm_tls_heap)
 			point_hint(hm_tls_heap, hm_zone_of(p));
@@ -262,10 +311,15 @@ void *hm_heap_realloc(void *p, size_t n)
 
 void hm_heap_free_sized(void *p, size_t n, size_t align)
 {
+	struct hm_slab *s = slab_of(p);
 	size_t usable;
 
 	if (p == NULL)
 		return;
+	if (hm_unlikely(s != NULL && hm_checked_has(s))) {
+		hm_checked_free(s, p, n, align == 0 ? "free_sized" : "free_aligned_sized");
+		return;
+	}
 	usable = hm_heap_usable(p);
 	if (hm_unlikely(usable != 0 && n > usable))
 		hm_wrong_use_size(p, n, align);
@@ -276,8 +330,10 @@ size_t hm_heap_purge(void)
 {
 	struct hm_heap *h = hm_tls_heap;
 
-	if (h != &hm_empty_heap && h != &hm_late_heap)
+	if (!hm_heap_is_static(h))
 		hm_release_caches(h);
+	else if (h == &hm_checked_heap)
+		hm_checked_purge();
 	hm_release_caches(hm_late_take());
 	hm_late_release();
 	return hm_pool_purge_all() + hm_large_purge();

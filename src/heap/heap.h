@@ -63,14 +63,24 @@ struct hm_heap {
 	struct hm_list node; /* of all heaps */
 	bool in_use;         /* a thread has it; under the heaps' lock */
 	bool exiting;        /* its thread's destructors run */
+	bool alone;          /* it adopts no slab, and gives up none that others could adopt */
 	struct hm_heap **tls;     /* where its thread's TLS pointer is; NULL: nobody's */
 	struct hm_heap *tls_next; /* with the same hash of that */
 	/* Statistics; the owner counts, others may read. */
 	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
 };
 
-/* The static heap of a thread that has none yet, and of one that has none any more. */
-extern struct hm_heap hm_empty_heap, hm_late_heap;
+/*
+ * The static heaps, of which nothing is ever set: that of a thread that has none yet, of one
+ * that has none any more, and of one that is checked (checked.h).
+ */
+extern struct hm_heap hm_empty_heap, hm_late_heap, hm_checked_heap;
+
+/* The table of a thread's heap ends in the largest tiny class. */
+hm_inline bool hm_heap_is_static(const struct hm_heap *h)
+{
+	return h->lookup[HM_TINY_LOOKUP - 1] == 0;
+}
 
 extern __thread struct hm_heap *hm_tls_heap __attribute__((tls_model("initial-exec")));
 
@@ -127,6 +137,7 @@ struct hm_heap *hm_late_take(void);
 void hm_late_release(void);
 
 /* thread.c: the list of all heaps, for statistics and fork. */
+void hm_heaps_add(struct hm_heap *h); /* one that is no thread's */
 void hm_heaps_each(void (*f)(struct hm_heap *h, void *arg), void *arg);
 void hm_heaps_fork_take(void);
 void hm_heaps_fork_release(bool child);

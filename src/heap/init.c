@@ -18,6 +18,8 @@ const char hm_init_linked = 1;
 __attribute__((constructor(101))) static void init(void)
 {
 	hm_options_read_environment();
+	if (hm_options.check)
+		hm_thread_start_checked();
 	hm_thread_start();
 	hm_fork_start();
 	if (hm_options.prewarm > 0)

@@ -90,7 +90,7 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 			bin->bound = NULL;
 			hm_waiting_give_up(s);
 		}
-		s = hm_waiting_take(cls);
+		s = h->alone ? NULL : hm_waiting_take(cls);
 		if (s != NULL) {
 			hm_count_add(&h->adopted, 1);
 			bind_bound(h, bin, s);

@@ -63,7 +63,7 @@ static void limit_partial(struct hm_heap *h, struct hm_bin *bin)
 {
 	struct hm_slab *s;
 
-	if (bin->nr_partial <= hm_ace_partial_max(hm_heaps_in_use()))
+	if (h->alone || bin->nr_partial <= hm_ace_partial_max(hm_heaps_in_use()))
 		return;
 	s = hm_container(bin->partial.prev, struct hm_slab, node);
 	drop_partial(bin, s);
@@ -217,11 +217,26 @@ static void uncarve(struct hm_bin *bin)
 	bin->bump_left = 0;
 }
 
+/* A partial slab that nothing is out of has gone already. */
+static void give_up_unused(struct hm_bin *bin)
+{
+	struct hm_slab *s = bin->bound;
+
+	if (s == NULL || hm_slab_used(s) > 0)
+		return;
+	bin->bound = NULL;
+	hm_pool_release(s);
+}
+
 static void give_up_class(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
 
 	uncarve(bin);
+	if (h->alone) {
+		give_up_unused(bin);
+		return;
+	}
 	while (!hm_list_empty(&bin->partial)) {
 		struct hm_slab *s = hm_container(bin->partial.next, struct hm_slab, node);
 

@@ -7,6 +7,7 @@
  * gives everything back and leaves it at the static late heap, on which every
  * fast path misses too and whose slow path uses one shared heap under a lock.
  * The shared heap also serves when there is no memory for another heap.
+ * A checked thread goes from the empty heap to the static checked one, and stays.
  * called from: the slow paths, api/start.c, thread exit.
  */
 #include "base/base.h"
@@ -14,12 +15,13 @@
 #include "heap/thread.h"
 
 #include "base/bits.h"
+#include "heap/checked.h"
 #include "os/lock.h"
 #include "os/os.h"
 
 #include <pthread.h>
 
-struct hm_heap hm_empty_heap, hm_late_heap;
+struct hm_heap hm_empty_heap, hm_late_heap, hm_checked_heap;
 
 __thread struct hm_heap *hm_tls_heap
 	__attribute__((tls_model("initial-exec"))) = &hm_empty_heap;
@@ -36,6 +38,7 @@ static struct {
 	struct hm_lock lock;
 	struct hm_list all;
 	_Atomic uint32_t in_use;
+	_Atomic bool checked; /* threads that come get the checked heap */
 	bool first_taken;
 	/*
 	 * Heaps in use by the address of their thread's TLS pointer. A thread that
@@ -194,8 +197,11 @@ static void watch_exit(struct hm_heap *h)
 
 struct hm_heap *hm_heap_init_thread(void)
 {
-	struct hm_heap *h = acquire_heap();
+	struct hm_heap *h;
 
+	if (hm_load_relaxed(&heaps.checked))
+		return hm_tls_heap = &hm_checked_heap;
+	h = acquire_heap();
 	if (h == NULL)
 		return &hm_late_heap; /* for this call: the next miss tries again */
 	hm_tls_heap = h;
@@ -234,8 +240,31 @@ void hm_thread_start(void)
 		return;
 	heaps.key = key;
 	heaps.have_key = true;
-	if (hm_tls_heap != &hm_empty_heap && hm_tls_heap != &hm_late_heap)
+	if (!hm_heap_is_static(hm_tls_heap))
 		watch_exit(hm_tls_heap);
+}
+
+void hm_thread_start_checked(void)
+{
+	struct hm_heap *h = hm_tls_heap;
+
+	if (hm_load_relaxed(&heaps.checked))
+		return;
+	hm_checked_init();
+	hm_store_relaxed(&heaps.checked, true);
+	hm_tls_heap = &hm_checked_heap;
+	if (hm_heap_is_static(h))
+		return;
+	hm_release_all(h);
+	release_heap(h);
+}
+
+void hm_heaps_add(struct hm_heap *h)
+{
+	lock_heaps();
+	h->in_use = true;
+	hm_list_add_tail(&heaps.all, &h->node);
+	hm_lock_release(&heaps.lock);
 }
 
 struct hm_heap *hm_late_take(void)
@@ -243,10 +272,7 @@ struct hm_heap *hm_late_take(void)
 	hm_lock_take(&late_lock);
 	if (hm_unlikely(!shared_heap.in_use)) {
 		hm_heap_reset(&shared_heap);
-		lock_heaps();
-		shared_heap.in_use = true;
-		hm_list_add_tail(&heaps.all, &shared_heap.node);
-		hm_lock_release(&heaps.lock);
+		hm_heaps_add(&shared_heap);
 	}
 	return &shared_heap;
 }

@@ -11,6 +11,12 @@
 /* From the constructor: exits of threads are noticed from now on. */
 void hm_thread_start(void);
 
+/*
+ * From the constructor: the calling thread, and all that come, are checked (checked.h). Threads
+ * that have a heap by now keep it.
+ */
+void hm_thread_start_checked(void);
+
 /* thread.c names this, so that a static link takes the constructor in (init.c). */
 extern const char hm_init_linked;
 

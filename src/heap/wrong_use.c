@@ -2,7 +2,7 @@
  * wrong_use.c - finding out what a wrong pointer is, and the one line about it.
  *
  * owns: nothing beyond wrong_use.h.
- * called from: heap/heap.c.
+ * called from: heap/heap.c, heap/checked.c.
  */
 #include "base/base.h"
 #include "heap/wrong_use.h"
@@ -31,6 +31,8 @@ struct finding {
 	unsigned slab;       /* HM_SLABS: none */
 	const char *extra;   /* "name=" of one more value, or NULL */
 	size_t extra_value;
+	bool extra_decimal;
+	size_t asked; /* size that the program asked for; SIZE_MAX: not known */
 };
 
 static void say_value(struct hm_text *t, const char *name, uint64_t v)
@@ -40,6 +42,13 @@ static void say_value(struct hm_text *t, const char *name, uint64_t v)
 	hm_text_hex(t, v);
 }
 
+static void say_decimal(struct hm_text *t, const char *name, uint64_t v)
+{
+	hm_text_char(t, ' ');
+	hm_text_str(t, name);
+	hm_text_dec(t, v);
+}
+
 static void say_class(struct hm_text *t, const struct finding *f)
 {
 	hm_text_str(t, " class=");
@@ -47,6 +56,8 @@ static void say_class(struct hm_text *t, const struct finding *f)
 		hm_text_dec(t, f->cls_number);
 		hm_text_str(t, " size=");
 		hm_text_dec(t, hm_class_usable(f->cls_number));
+		if (f->asked != SIZE_MAX)
+			say_decimal(t, "asked=", f->asked);
 	} else {
 		hm_text_str(t, f->cls);
 	}
@@ -85,7 +96,9 @@ static hm_noreturn void die(const void *p, const char *entry, const struct findi
 	say_value(&t, "pointer=", (uintptr_t)p);
 	if (f->block != NULL && f->block != p)
 		say_value(&t, "block=", (uintptr_t)f->block);
-	if (f->extra != NULL)
+	if (f->extra != NULL && f->extra_decimal)
+		say_decimal(&t, f->extra, f->extra_value);
+	else if (f->extra != NULL)
 		say_value(&t, f->extra, f->extra_value);
 	say_class(&t, f);
 	say_mapping(&t, p);
@@ -155,7 +168,9 @@ static void judge_elsewhere(struct finding *f, const void *p)
 
 static struct finding judge(const void *p)
 {
-	struct finding f = { .what = "", .cls_number = HM_CLASSES, .slab = HM_SLABS };
+	struct finding f = {
+		.what = "", .cls_number = HM_CLASSES, .slab = HM_SLABS, .asked = SIZE_MAX
+	};
 
 	if (hm_registry_get(p) == HM_REG_SUPERSLAB)
 		judge_in_superslab(&f, p);
@@ -204,6 +219,19 @@ void hm_wrong_use_size(const void *p, size_t n, size_t align)
 	f.extra = "given=";
 	f.extra_value = n;
 	die(p, align == 0 ? "free_sized" : "free_aligned_sized", &f);
+}
+
+void hm_wrong_use_checked(const void *p, const char *entry, const char *what, const char *name,
+			  size_t value, size_t asked)
+{
+	struct finding f = judge(p);
+
+	f.what = what;
+	f.extra = name;
+	f.extra_value = value;
+	f.extra_decimal = true;
+	f.asked = asked;
+	die(p, entry, &f);
 }
 
 void hm_wrong_use_written(const void *u, size_t at, unsigned cls)

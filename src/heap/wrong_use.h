@@ -40,6 +40,13 @@ hm_cold size_t hm_wrong_use_realloc(void *p);
  */
 hm_cold void hm_wrong_use_size(const void *p, size_t n, size_t align);
 
+/*
+ * Run-time checks: what they found about the block p, with one more value (name NULL: none)
+ * and the size that was asked for (SIZE_MAX: not known).
+ */
+hm_cold hm_noreturn void hm_wrong_use_checked(const void *p, const char *entry, const char *what,
+					      const char *name, size_t value, size_t asked);
+
 /* Full guards: byte `at` of the free block u of a class was written to. */
 hm_cold hm_noreturn void hm_wrong_use_written(const void *u, size_t at, unsigned cls);
 

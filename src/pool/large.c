@@ -69,6 +69,12 @@ static bool mapping_size(size_t offset, size_t n, size_t *size)
 	return *size <= PTRDIFF_MAX;
 }
 
+/* Mappings end with a unit, where nothing is touched: so the cache can join and cut them. */
+static size_t whole_units(size_t size)
+{
+	return (size + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
+}
+
 static bool choose_shape(size_t n, size_t align, struct shape *s)
 {
 	static _Atomic uint32_t turn;
@@ -85,8 +91,7 @@ static bool choose_shape(size_t n, size_t align, struct shape *s)
 	}
 	if (!mapping_size(s->offset, n, &s->exact))
 		return false;
-	/* Whole units, of which the end is never touched: so the cache can join and cut them. */
-	s->size = (s->exact + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
+	s->size = whole_units(s->exact);
 	return s->size <= PTRDIFF_MAX;
 }
 
@@ -376,15 +381,19 @@ static void *grow(struct hm_large *l, size_t size, bool needed)
 
 void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 {
-	size_t old_size = l->map_size, size;
+	size_t old_size = l->map_size, exact, size;
+	void *user;
 
-	if (!mapping_size(l->user_offset, n, &size))
+	if (!mapping_size(l->user_offset, n, &exact))
 		return NULL;
+	size = whole_units(exact);
 	canary_check(l);
 	if (size <= old_size && (!may_move || old_size - size < old_size / 8))
 		return user_of(l);
-	if (size > old_size && may_move)
-		return grow(l, size, true);
+	if (size > old_size && may_move) {
+		user = grow(l, size, false);
+		return user != NULL || exact <= l->map_size ? user : grow(l, exact, true);
+	}
 	if (hm_os_remap_in_place(l, old_size, size))
 		return settle(l, size);
 	return size < old_size ? user_of(l) : NULL;

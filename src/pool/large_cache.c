@@ -195,8 +195,8 @@ static void shorten_oldest(size_t limit, struct hm_list *leaving)
 	size_t excess = cache.bytes > limit ? cache.bytes - limit : 0;
 
 	unlink_kept(oldest);
-	if (excess > 0 && excess < oldest->map_size)
-		rest = cut(oldest, oldest->map_size - excess);
+	if (excess > 0 && excess + HM_SUPERSLAB_SIZE <= oldest->map_size)
+		rest = cut(oldest, oldest->map_size - excess - HM_SUPERSLAB_MASK);
 	if (rest == NULL) {
 		dismiss(oldest, leaving);
 		return;

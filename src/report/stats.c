@@ -12,6 +12,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "heap/checked.h"
 #include "heap/heap.h"
 #include "os/os.h"
 #include "os/print.h"
@@ -89,12 +90,8 @@ static size_t list_length(struct hm_base b, bool tiny)
 	return n;
 }
 
-static void count_own_lists(struct hm_stats *st)
+static void count_lists(struct hm_stats *st, const struct hm_heap *h)
 {
-	struct hm_heap *h = hm_tls_heap;
-
-	if (h == NULL || h == &hm_empty_heap || h == &hm_late_heap)
-		return;
 	for (unsigned i = 0; i < HM_CLASSES; i++) {
 		bool tiny = hm_class_is_tiny(i);
 
@@ -104,6 +101,21 @@ static void count_own_lists(struct hm_stats *st)
 	for (unsigned i = 0; i < HM_BATCHES; i++)
 		if (h->batches[i].slab != NULL)
 			move_to_free(st, h->batches[i].slab->cls, h->batches[i].count);
+}
+
+/* A checked thread's lists are those that all checked threads share. */
+static void count_own_lists(struct hm_stats *st)
+{
+	uint32_t held[HM_CLASSES] = { 0 };
+
+	if (!hm_heap_is_static(hm_tls_heap)) {
+		count_lists(st, hm_tls_heap);
+	} else if (hm_tls_heap == &hm_checked_heap) {
+		count_lists(st, hm_checked_take(held));
+		hm_checked_release();
+		for (unsigned i = 0; i < HM_CLASSES; i++)
+			move_to_free(st, i, held[i]);
+	}
 }
 
 void hm_stats_collect(struct hm_stats *out)

@@ -11,12 +11,15 @@
 # glibc's malloc in $data; run, in an empty folder, with what setup left; filter, which takes out
 # of stdout and stderr what differs from run to run; trace, a short run, when run is a long one.
 #
+# With HM_TEST_CHECKED=1 the library checks every block (HAKMEM_CHECK).
+#
 # A third run, under the loader's own trace, tells that each process of the program loaded the
 # library: as many programs started as there were calls of its constructor.
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/lib.sh"
 
 data=$tmp/data home=$tmp/home
+options=${HM_TEST_CHECKED:+HAKMEM_CHECK=1}
 # What a program file may leave out, and what its functions may use.
 defaults='
 	weight=full limit=60 status=0 others=0
@@ -85,7 +88,8 @@ compare() {
 		bad "$name: does not even run on glibc's malloc" "$tmp/why"
 		return
 	fi
-	run_side hakmem run LD_PRELOAD="$lib"
+	# shellcheck disable=SC2086
+	run_side hakmem run LD_PRELOAD="$lib" $options
 	if ! diff "$tmp/glibc.out" "$tmp/hakmem.out" >"$tmp/why" ||
 		! diff "$tmp/glibc.err" "$tmp/hakmem.err" >>"$tmp/why"; then
 		bad "$name: not as on glibc's malloc" "$tmp/why"
