@@ -26,8 +26,8 @@
 
 #define HM_ALIGN 16 /* every block is aligned to this at least */
 
-#define HM_TINY_CLASSES 32
-#define HM_MEDIUM_CLASSES 30
+#define HM_TINY_CLASSES 35
+#define HM_MEDIUM_CLASSES 34
 #define HM_ALIGNED_CLASSES 2 /* one slab, two slabs: for page-aligned requests only */
 #define HM_CLASSES (HM_TINY_CLASSES + HM_MEDIUM_CLASSES + HM_ALIGNED_CLASSES)
 #define HM_TINY_MAX ((size_t)8192)
@@ -47,6 +47,6 @@
 #endif
 
 _Static_assert(HM_SUPERSLAB_SHIFT - HM_SLAB_SHIFT == 5, "32 slabs to a superslab");
-_Static_assert(HM_TINY_CLASSES <= 32, "a tiny class fits the header byte's five bits");
+_Static_assert(HM_TINY_CLASSES <= 64, "a tiny class fits the header byte's six bits");
 
 #endif

@@ -63,6 +63,7 @@ struct hm_heap {
 	struct hm_list node; /* of all heaps */
 	bool in_use;         /* a thread has it; under the heaps' lock */
 	bool exiting;        /* its thread's destructors run */
+	uint8_t kept_one;    /* the class of one-block spans that has free ones; 0: none */
 	bool alone;          /* it adopts no slab, and gives up none that others could adopt */
 	struct hm_heap **tls;     /* where its thread's TLS pointer is; NULL: nobody's */
 	struct hm_heap *tls_next; /* with the same hash of that */

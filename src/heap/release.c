@@ -71,13 +71,17 @@ static void limit_partial(struct hm_heap *h, struct hm_bin *bin)
 	hm_waiting_give_up(s);
 }
 
-/* After a block came back to a bound slab that is not the bin's own: used is at a mark. */
+/* After a block came back to a bound slab: used is at a mark. */
 static hm_noinline void at_mark(struct hm_bin *bin, struct hm_slab *s)
 {
 	if (hm_slab_used(s) == 0) {
-		drop_partial(bin, s);
+		/* The bin's own one, too: another class may need the memory more. */
+		if (s == bin->bound)
+			bin->bound = NULL;
+		else
+			drop_partial(bin, s);
 		hm_pool_release(s);
-	} else {
+	} else if (s != bin->bound) {
 		hm_list_remove(&s->node);
 		hm_list_add_head(&bin->partial, &s->node);
 	}
@@ -95,7 +99,7 @@ hm_inline void release_bound(struct hm_bin *bin, struct hm_slab *s, struct hm_ba
 	hm_link_set(b, hm_class_is_tiny(cls), s->free);
 	s->free = b;
 	hm_store_relaxed(&s->used, used);
-	if (hm_unlikely(used == 0 || used == awake) && s != bin->bound)
+	if (hm_unlikely(used == 0 || used == awake))
 		at_mark(bin, s);
 }
 
@@ -162,6 +166,32 @@ static bool is_short(struct hm_base b, unsigned cls, unsigned n)
 	return true;
 }
 
+static void spill_class(struct hm_heap *h, unsigned cls)
+{
+	struct hm_base front = h->sll[cls].head, back = h->bins[cls].back;
+
+	h->sll[cls].head.p = NULL;
+	h->bins[cls].back.p = NULL;
+	h->sll[cls].budget = hm_classes[cls].budget - 1;
+	while (front.p != NULL)
+		front = spill_list(h, front, cls, SPILL_MAX);
+	while (back.p != NULL)
+		back = spill_list(h, back, cls, SPILL_MAX);
+}
+
+/*
+ * Free blocks with a span each are kept of one class at a time: a vector that
+ * grows would leave one of each size behind.
+ */
+static void keep_one(struct hm_heap *h, unsigned cls)
+{
+	if (h->kept_one == cls)
+		return;
+	if (h->kept_one != 0)
+		spill_class(h, h->kept_one);
+	h->kept_one = (uint8_t)cls;
+}
+
 void hm_release_spill(struct hm_heap *h, unsigned cls)
 {
 	struct hm_sll *sll = &h->sll[cls];
@@ -169,13 +199,15 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 	unsigned budget = hm_classes[cls].budget;
 
 	sll->budget = (int32_t)budget - 1;
+	if (hm_classes[cls].capacity == 1)
+		keep_one(h, cls);
 	/* The same block first as last time: mallocs and frees in pairs, no growth. */
 	if (sll->head.p == bin->mark.p && bin->rearmed++ < REARM_MAX)
 		return;
 	bin->rearmed = 0;
 	bin->mark = sll->head;
 	if (bin->back.p != NULL) {
-		if (is_short(sll->head, cls, budget))
+		if (hm_classes[cls].capacity > 1 && is_short(sll->head, cls, budget))
 			return;
 		hm_count_add(&h->spills, 1);
 		bin->back = spill_list(h, bin->back, cls, SPILL_MAX);
@@ -190,19 +222,6 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 void hm_free_spent(struct hm_heap *h, size_t offset)
 {
 	hm_release_spill(h, (unsigned)(offset / sizeof(struct hm_sll)));
-}
-
-static void spill_class(struct hm_heap *h, unsigned cls)
-{
-	struct hm_base front = h->sll[cls].head, back = h->bins[cls].back;
-
-	h->sll[cls].head.p = NULL;
-	h->bins[cls].back.p = NULL;
-	h->sll[cls].budget = hm_classes[cls].budget - 1;
-	while (front.p != NULL)
-		front = spill_list(h, front, cls, SPILL_MAX);
-	while (back.p != NULL)
-		back = spill_list(h, back, cls, SPILL_MAX);
 }
 
 /* Fresh memory that was not handed out is as if it had never been carved. */

@@ -41,6 +41,9 @@
 	TINY((base) + (step)), TINY((base) + 2 * (step)), TINY((base) + 3 * (step)),               \
 		TINY((base) + 4 * (step))
 
+/* Of a doubling from 1 KiB on: a header more than a power of two, and the quarters. */
+#define TINY5(base, step) TINY((base) + (step) / 2), TINY4(base, step)
+
 /* Several blocks to a span: the fewest slabs that hold the wanted number. */
 #define MANY_STRIDE(kib) (((size_t)(kib) << 10) + HM_COLOUR)
 #define MANY_SLABS(kib, want) ((MANY_STRIDE(kib) * (want) + HM_SLAB_SIZE - 1) / HM_SLAB_SIZE)
@@ -48,15 +51,16 @@
 #define MANY(kib, want)                                                                            \
 	ROW(MANY_STRIDE(kib), MANY_SLABS(kib, want), MANY_BLOCKS(kib, want), MEDIUM_CACHE)
 
-#define ONE(kib) ROW((size_t)(kib) << 10, (kib) / 64, 1, MEDIUM_CACHE)
+#define ONE(kib) ROW((size_t)(kib) << 10, (kib) / 64, 1, 0)
 
 const struct hm_class hm_classes[HM_CLASSES] = {
 	TINY4(0, 16),      TINY4(64, 16),    TINY4(128, 32),  TINY4(256, 64),
-	TINY4(512, 128),   TINY4(1024, 256), TINY4(2048, 512), TINY4(4096, 1024),
+	TINY4(512, 128),   TINY5(1024, 256), TINY5(2048, 512), TINY5(4096, 1024),
 
-	MANY(10, 8),       MANY(12, 8),      MANY(14, 8),     MANY(16, 8),
-	MANY(20, 8),       MANY(24, 8),      MANY(28, 8),     MANY(32, 8),
-	MANY(40, 4),       MANY(48, 4),      MANY(56, 4),     MANY(64, 4),
+	MANY(9, 7),        MANY(10, 8),      MANY(12, 8),     MANY(14, 8),
+	MANY(16, 8),       MANY(18, 7),      MANY(20, 8),     MANY(24, 8),
+	MANY(28, 8),       MANY(32, 8),      MANY(36, 7),     MANY(40, 4),
+	MANY(48, 4),       MANY(56, 4),      MANY(64, 4),     MANY(72, 7),
 	MANY(80, 4),       MANY(96, 4),      MANY(112, 4),    MANY(128, 4),
 
 	ONE(192),          ONE(256),         ONE(320),        ONE(384),
@@ -67,15 +71,16 @@ const struct hm_class hm_classes[HM_CLASSES] = {
 	ONE(64),           ONE(128),
 };
 
-/* By 2 KiB of nominal size: each class from behind the one before it to its own size. */
+/* By KiB of nominal size: each class from behind the one before it to its own size. */
 #define TWICE(i) ((uint8_t)(2 * (HM_TINY_CLASSES + (i))))
 const uint8_t hm_classes_many[] = {
-	[0 ... 5] = TWICE(0),    [6] = TWICE(1),          [7] = TWICE(2),
-	[8] = TWICE(3),          [9 ... 10] = TWICE(4),   [11 ... 12] = TWICE(5),
-	[13 ... 14] = TWICE(6),  [15 ... 16] = TWICE(7),  [17 ... 20] = TWICE(8),
-	[21 ... 24] = TWICE(9),  [25 ... 28] = TWICE(10), [29 ... 32] = TWICE(11),
-	[33 ... 40] = TWICE(12), [41 ... 48] = TWICE(13), [49 ... 56] = TWICE(14),
-	[57 ... 64] = TWICE(15),
+	[0 ... 9] = TWICE(0),     [10] = TWICE(1),          [11 ... 12] = TWICE(2),
+	[13 ... 14] = TWICE(3),   [15 ... 16] = TWICE(4),   [17 ... 18] = TWICE(5),
+	[19 ... 20] = TWICE(6),   [21 ... 24] = TWICE(7),   [25 ... 28] = TWICE(8),
+	[29 ... 32] = TWICE(9),   [33 ... 36] = TWICE(10),  [37 ... 40] = TWICE(11),
+	[41 ... 48] = TWICE(12),  [49 ... 56] = TWICE(13),  [57 ... 64] = TWICE(14),
+	[65 ... 72] = TWICE(15),  [73 ... 80] = TWICE(16),  [81 ... 96] = TWICE(17),
+	[97 ... 112] = TWICE(18), [113 ... 128] = TWICE(19),
 };
 
 _Static_assert(HM_SLAB_SIZE / 16 <= 4096, "a count of blocks fits the remote word");
@@ -88,7 +93,7 @@ void hm_classes_fill_lookup(uint8_t lookup[HM_TINY_LOOKUP])
 
 #define LAST_MEDIUM (HM_TINY_CLASSES + HM_MEDIUM_CLASSES - 1)
 /* One block to a span from here on: the block starts where its slab does. */
-#define FIRST_ONE (HM_TINY_CLASSES + 16)
+#define FIRST_ONE (HM_TINY_CLASSES + 20)
 #define FIRST_BIG (FIRST_ONE + 6)
 
 unsigned hm_class_of_medium(size_t n)

@@ -2,9 +2,11 @@
  * sizeclass.h - the size classes: one table, and size to class.
  *
  * owns: hm_classes (read-only).
- * Tiny classes 0..31 step by 16 bytes to 128, then four to a doubling up to
- * 8 KiB. Medium classes 32..61 step four to a doubling from 10 KiB to 128 KiB,
- * several blocks to a span, each stride 64 bytes longer than its nominal size
+ * Tiny classes 0..34 step by 16 bytes to 128, then four to a doubling up to
+ * 1 KiB and five up to 8 KiB, and medium classes 35..68 go on from 9 KiB to
+ * 128 KiB: the fifth, an eighth above a power of two, is for a page, a buffer or
+ * a table of such a size with somebody's header. Medium classes have several
+ * blocks to a span, each stride 64 bytes longer than its nominal size
  * so that equal blocks do not share a cache set; above that one block to a
  * span of whole slabs, up to 2 MiB. What is larger has no class. The last
  * two classes, one block to one or two slabs, serve aligned requests only.
@@ -78,14 +80,18 @@ hm_inline size_t hm_class_usable(unsigned cls)
 /* Class of a tiny total of n bytes (1..8192), bookkeeping included. */
 hm_inline unsigned hm_class_of_tiny_total(size_t n)
 {
-	unsigned step;
+	unsigned step, quarter;
 
 	if (n < HM_TOTAL_MIN)
 		n = HM_TOTAL_MIN;
 	if (n <= 128)
 		return (unsigned)((n - 1) / 16);
 	step = hm_log2(n - 1);
-	return 8 + (step - 7) * 4 + (unsigned)(((n - 1) >> (step - 2)) & 3);
+	quarter = (unsigned)((n - 1) >> (step - 2) & 3);
+	if (n <= 1024)
+		return 8 + (step - 7) * 4 + quarter;
+	/* Five to a doubling: the first quarter is halved. */
+	return 20 + (step - 10) * 5 + quarter + ((n - 1) >> (step - 3) & 7 ? 1 : 0);
 }
 
 /* Class of a request of n bytes, n <= HM_MEDIUM_REQUEST_MAX. Slow paths only. */
@@ -106,7 +112,7 @@ hm_inline unsigned hm_class_quarter(size_t n, unsigned base)
 }
 
 /* Twice the class of one of these: n over HM_TINY_REQUEST_MAX, to HM_MANY_REQUEST_MAX. */
-#define HM_MANY_STEP 2048
+#define HM_MANY_STEP 1024
 extern const uint8_t hm_classes_many[(128 << 10) / HM_MANY_STEP + 1];
 
 hm_inline size_t hm_class_many_twice(size_t n)

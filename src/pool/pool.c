@@ -182,11 +182,19 @@ static struct hm_superslab *grow(unsigned cls)
 	return ss;
 }
 
+/* Memory that was used before is resident: it goes first. */
+static uint32_t prefer_dirty(uint32_t mask, uint32_t clean, unsigned n)
+{
+	uint32_t dirty = mask & ~clean;
+
+	return dirty != 0 && hm_mask_longest_run(dirty) >= n ? dirty : mask;
+}
+
 static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
 	uint32_t clean = hm_load_relaxed(&ss->zero_mask);
-	unsigned first = hm_mask_find_run(mask, n);
+	unsigned first = hm_mask_find_run(prefer_dirty(mask, clean, n), n);
 	uint32_t bits = span_bits(first, n);
 
 	hm_check((mask & bits) == bits);

@@ -70,7 +70,7 @@ hm_inline void hm_link_set(struct hm_base b, bool tiny, struct hm_base next)
 }
 
 /* Header mode: the byte before the user pointer. */
-#define HM_TAG_LIVE(cls) ((uint8_t)(0xa0u | (cls)))
+#define HM_TAG_LIVE(cls) ((uint8_t)(0xc0u | (cls)))
 #define HM_TAG_FREE ((uint8_t)0x5f)
 
 hm_inline void hm_tag_set(struct hm_base b, uint8_t tag)

@@ -11,7 +11,7 @@
 #include "recount.h"
 
 /* Bytes that are, or resemble, the library's own marks. */
-static const unsigned char fills[] = { 0x31, 0x00, 0xff, 0x5f, 0xa0, 0xa5, 0xbf };
+static const unsigned char fills[] = { 0x31, 0x00, 0xff, 0x5f, 0xc0, 0xc5, 0xe2 };
 #define FILLS (sizeof fills / sizeof fills[0])
 #define MOST 3000
 

@@ -23,7 +23,7 @@ START_TEST(tag_of_live_and_free)
 			p[i] = support_alloc(cls);
 			must((uintptr_t)p[i] % HM_ALIGN == 0);
 			if (!HM_HEADERLESS && support_class_in_use(cls))
-				must(tag(p[i]) == (0xa0 | cls));
+				must(tag(p[i]) == (0xc0 | cls));
 		}
 		for (unsigned i = 0; i < 200; i++) {
 			hm_heap_free(p[i]);
@@ -32,7 +32,7 @@ START_TEST(tag_of_live_and_free)
 		}
 		p[0] = support_alloc(cls);
 		if (!HM_HEADERLESS && support_class_in_use(cls))
-			must(tag(p[0]) == (0xa0 | cls));
+			must(tag(p[0]) == (0xc0 | cls));
 		hm_heap_free(p[0]);
 	}
 }
@@ -51,7 +51,7 @@ static void check_tag(const void *p)
 
 	must((uintptr_t)p % HM_ALIGN == 0);
 	if (!HM_HEADERLESS && hm_class_is_tiny(cls))
-		must(tag(p) == (0xa0 | cls));
+		must(tag(p) == (0xc0 | cls));
 }
 
 START_TEST(tag_by_every_way)

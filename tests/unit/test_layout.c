@@ -223,7 +223,7 @@ START_TEST(marks_differ)
 
 	for (unsigned cls = 0; cls < HM_TINY_CLASSES; cls++) {
 		ck_assert_uint_ne(HM_TAG_LIVE(cls), HM_TAG_FREE);
-		ck_assert_uint_eq(HM_TAG_LIVE(cls), 0xa0 + cls);
+		ck_assert_uint_eq(HM_TAG_LIVE(cls), 0xc0 + cls);
 	}
 	ck_assert(hm_key_of(u) != hm_key_of((struct hm_user){ memory + 16 }));
 	ck_assert_uint_eq(hm_key_of(u) & 1, 1);

@@ -26,7 +26,7 @@ static void check_size(size_t n)
 	waste = hm_classes[cls].stride - total;
 	/* Four classes to a doubling; above 128 KiB whole slabs. */
 	bound = total / 4 + 64;
-	if (cls >= HM_TINY_CLASSES + 16 && bound < HM_SLAB_SIZE)
+	if (cls >= HM_TINY_CLASSES + 20 && bound < HM_SLAB_SIZE)
 		bound = HM_SLAB_SIZE;
 	must_say(waste <= bound, "size %zu: %zu bytes wasted", n, waste);
 	if (total > 16 && total <= 128)
