@@ -13,6 +13,21 @@ in_manual=$(sed -n 's/^\.It Ev \(HAKMEM_[A-Z_]*\)$/\1/p' "$src/man/hakmem.7" | s
 [ "$in_table" = "$in_manual" ] ||
 	complain "table and manual differ:" $(diff <(echo "$in_table") <(echo "$in_manual"))
 
+# The numbers of the manual are those of the table: "HAKMEM_NAME default", in bytes. Only the
+# build decides about prewarm.
+table_defaults=$(sed -n 's/^HM_OPTION([a-z_]*, \([A-Z_]*\), NUMBER, \([0-9]*\),.*/HAKMEM_\1 \2/p' \
+	"$table" | sort)
+manual_defaults=$(awk '
+	/^\.It Ev / { name = $3 }
+	$1 == "Default" && name != "HAKMEM_PREWARM" {
+		n = $2
+		sub(/[.,]$/, "", n)
+		unit = substr(n, length(n))
+		print name, (n + 0) * (unit == "K" ? 1024 : unit == "M" ? 1048576 : 1)
+	}' "$src/man/hakmem.7" | sort)
+[ -n "$table_defaults" ] && [ "$table_defaults" = "$manual_defaults" ] ||
+	complain "defaults differ:" $(diff <(echo "$table_defaults") <(echo "$manual_defaults"))
+
 # Every option is read somewhere, and nothing reads one that is not there.
 for name in $(sed -n 's/^HM_OPTION(\([a-z_]*\),.*/\1/p' "$table"); do
 	grep -rqE "hm_options\.$name\b" "$src/src" --include='*.c' || complain "nobody reads $name"
