@@ -90,8 +90,9 @@ static hm_noinline void at_mark(struct hm_bin *bin, struct hm_slab *s)
 /*
  * The slab is bound to this heap: the block goes on its free list. One block at
  * a time, so the marks are met exactly; hm_release_bind looks at them too.
+ * False: at a mark the slab may have left.
  */
-hm_inline void release_bound(struct hm_bin *bin, struct hm_slab *s, struct hm_base b,
+hm_inline bool release_bound(struct hm_bin *bin, struct hm_slab *s, struct hm_base b,
 			     unsigned cls, uint32_t awake)
 {
 	uint32_t used = hm_slab_used(s) - 1;
@@ -99,8 +100,10 @@ hm_inline void release_bound(struct hm_bin *bin, struct hm_slab *s, struct hm_ba
 	hm_link_set(b, hm_class_is_tiny(cls), s->free);
 	s->free = b;
 	hm_store_relaxed(&s->used, used);
-	if (hm_unlikely(used == 0 || used == awake))
-		at_mark(bin, s);
+	if (hm_likely(used != 0 && used != awake))
+		return true;
+	at_mark(bin, s);
+	return false;
 }
 
 static uint32_t awake_mark(unsigned cls)
@@ -120,7 +123,7 @@ static hm_noinline void release_other(struct hm_heap *h, struct hm_slab *s, stru
 	}
 	/* The adopt boundary: claimed, the claim won, drained; now bound. */
 	hm_release_bind(h, s);
-	release_bound(bin, s, b, cls, awake_mark(cls));
+	(void)release_bound(bin, s, b, cls, awake_mark(cls));
 	limit_partial(h, bin);
 }
 
@@ -140,16 +143,26 @@ static struct hm_base spill_list(struct hm_heap *h, struct hm_base b, unsigned c
 	struct hm_bin *bin = &h->bins[cls];
 	bool tiny = hm_class_is_tiny(cls);
 	uint32_t awake = awake_mark(cls);
+	struct hm_slab *s = NULL;
+	uintptr_t at = 0; /* the 64 KiB for which s was looked up; it is bound to this heap */
 
 	bin->recycled = true;
 	while (b.p != NULL && max-- > 0) {
 		struct hm_base next = hm_link_get(b, tiny);
-		struct hm_slab *s = hm_slab_head(slab_of(h, hm_to_user(b, tiny).p));
+		char *p = hm_to_user(b, tiny).p;
 
-		if (hm_likely(hm_load_relaxed(&s->binder) == h))
-			release_bound(bin, s, b, cls, awake);
-		else
-			release_other(h, s, b, cls);
+		if ((uintptr_t)p >> HM_SLAB_SHIFT != at) {
+			s = hm_slab_head(slab_of(h, p));
+			at = (uintptr_t)p >> HM_SLAB_SHIFT;
+			if (hm_unlikely(hm_load_relaxed(&s->binder) != h)) {
+				release_other(h, s, b, cls);
+				at = 0;
+				b = next;
+				continue;
+			}
+		}
+		if (!release_bound(bin, s, b, cls, awake))
+			at = 0;
 		b = next;
 	}
 	return b;

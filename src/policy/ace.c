@@ -8,6 +8,7 @@
 #include "policy/ace.h"
 
 #include "policy/options.h"
+#include "policy/sizeclass.h"
 
 unsigned hm_ace_partial_max(unsigned heaps)
 {
@@ -22,10 +23,14 @@ size_t hm_ace_keep_empty(size_t in_use)
 	return share > hm_options.keep_empty ? share : hm_options.keep_empty;
 }
 
-bool hm_ace_wants_huge(size_t in_use)
+/* Part of all slabs that a class must have for it. */
+#define DENSE 16
+
+bool hm_ace_wants_huge(size_t in_use, unsigned cls, size_t slabs)
 {
 	/* Canaries touch blocks that their users do not: each would cost a huge page. */
-	if (HM_GUARDS == 2)
+	if (HM_GUARDS == 2 || !hm_class_is_tiny(cls))
 		return false;
-	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after;
+	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after &&
+	       slabs >= in_use * HM_SLABS / DENSE;
 }

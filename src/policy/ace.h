@@ -16,7 +16,11 @@ unsigned hm_ace_partial_max(unsigned heaps);
 /* Empty superslabs that stay resident, of so many in use. */
 size_t hm_ace_keep_empty(size_t in_use);
 
-/* Does a heap of so many superslabs in use ask for huge pages for the next one? */
-bool hm_ace_wants_huge(size_t in_use);
+/*
+ * Does a heap of so many superslabs in use ask for huge pages for the next one,
+ * which a class with so many slabs needs? What is made for a class that fills
+ * its slabs is used whole; one slab each of many classes is mostly untouched.
+ */
+bool hm_ace_wants_huge(size_t in_use, unsigned cls, size_t slabs);
 
 #endif

@@ -28,6 +28,7 @@ static struct {
 	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
 	size_t nr_all, nr_warm, nr_cold;
+	size_t in_class[HM_CLASSES]; /* slabs in use */
 	uint64_t acquired, released;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
 
@@ -170,8 +171,7 @@ static struct hm_superslab *map_superslab(bool huge)
 /* Called and returns with the lock held; drops it around the system calls. */
 static struct hm_superslab *grow(unsigned cls)
 {
-	/* A block with a span of its own may be used in part: no 2 MiB for its first byte. */
-	bool huge = hm_classes[cls].capacity > 1 && hm_ace_wants_huge(in_use());
+	bool huge = hm_ace_wants_huge(in_use(), cls, pool.in_class[cls]);
 	struct hm_superslab *ss;
 
 	unlock_pool();
@@ -225,6 +225,7 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 		return NULL;
 	}
 	first = take_span(ss, n, zero);
+	pool.in_class[cls] += n;
 	unlock_pool();
 
 	s = hm_slab_of_superslab(ss, first);
@@ -256,7 +257,8 @@ static void purge_oldest(void)
 void hm_pool_release(struct hm_slab *s)
 {
 	struct hm_superslab *ss = hm_superslab_of(s);
-	uint32_t bits = span_bits(hm_slab_number(s), hm_classes[s->cls].slabs);
+	unsigned cls = s->cls, n = hm_classes[cls].slabs;
+	uint32_t bits = span_bits(hm_slab_number(s), n);
 
 	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
 	hm_store_relaxed(&s->binder, NULL);
@@ -268,6 +270,7 @@ void hm_pool_release(struct hm_slab *s)
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | bits);
 	enqueue(ss);
 	pool.released++;
+	pool.in_class[cls] -= n;
 	/* Two at most: what becomes empty lowers what may stay, too. */
 	for (unsigned i = 0; i < 2 && pool.nr_warm > hm_ace_keep_empty(in_use()); i++)
 		purge_oldest();

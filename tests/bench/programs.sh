@@ -3,6 +3,7 @@
 # same number of operations and a line of result that says so. Wrong arguments give one clear line.
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/../preload/lib.sh"
+[ -z "$fast" ] || skip "not in the fast part: its programs are the same in all build modes"
 src=$HM_SRCDIR/bench
 rows=$src/programs.txt
 

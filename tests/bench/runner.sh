@@ -3,6 +3,7 @@
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/../preload/lib.sh"
 here=$HM_SRCDIR/tests/bench
+[ -z "$fast" ] || skip "not in the fast part: what it shows does not depend on the build mode"
 
 python3 -c 'import sys, json; sys.exit(sys.version_info < (3, 9))' 2>/dev/null ||
 	skip "no python3 of 3.9 or newer"

@@ -9,7 +9,7 @@
 #include "policy/options.h"
 #include "pool/pool.h"
 
-#define FIRST_ONE_BLOCK (HM_TINY_CLASSES + 16)
+#define FIRST_ONE_BLOCK (HM_TINY_CLASSES + 20)
 #define MOST 4096
 
 static struct hm_pool_counts counts(void)
@@ -415,12 +415,39 @@ START_TEST(prewarm)
 }
 END_TEST
 
+static void count_huge(struct hm_superslab *ss, void *arg)
+{
+	*(unsigned *)arg += ss->huge;
+}
+
+static unsigned huge_superslabs(void)
+{
+	unsigned n = 0;
+
+	hm_pool_each(count_huge, &n);
+	return n;
+}
+
+/* A few slabs of each class are mostly untouched, however many they are together. */
+START_TEST(huge_pages_for_what_is_dense)
+{
+	for (unsigned i = 0; i < 12; i++)
+		for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+			acquire(cls);
+	ck_assert_uint_gt(counts().superslabs, 2 * hm_options.huge_after);
+	ck_assert_uint_eq(huge_superslabs(), 0);
+	for (unsigned i = 0; i < 2000; i++)
+		acquire(3);
+	ck_assert((huge_superslabs() > 0) == (HM_GUARDS != 2));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { masks, random_spans, class_is_checked, best_fit,
 				 recycling_across_classes, empties_beyond_keep_empty_are_purged,
 				 zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses,
-				 purge_refused, prewarm };
+				 purge_refused, prewarm, huge_pages_for_what_is_dense };
 
 	return SUPPORT_RUN("pool", tests);
 }
