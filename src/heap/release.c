@@ -127,45 +127,54 @@ static hm_noinline void release_other(struct hm_heap *h, struct hm_slab *s, stru
 	limit_partial(h, bin);
 }
 
-/* The slab's line by the heap's hint, else by the registry. */
-static struct hm_slab *slab_of(const struct hm_heap *h, const void *p)
+/* The slab's line by the heap's hint, p's slot there, else by the registry. */
+static struct hm_slab *slab_of(const struct hm_heap *h, const void *p, size_t slot)
 {
-	size_t slot = ((uintptr_t)p ^ h->hint) >> HM_SLAB_SHIFT;
-
 	if (hm_likely(slot < h->hint_slots))
 		return (struct hm_slab *)(void *)(h->hint_table + (slot << HM_META_SHIFT));
 	return hm_slab_at(p);
 }
 
-/* Up to max blocks of a list go home; what remains is returned. */
-static struct hm_base spill_list(struct hm_heap *h, struct hm_base b, unsigned cls, unsigned max)
+/* spill_list for a class of which it is known whether it is tiny: those have spans of one slab. */
+hm_inline struct hm_base spill_some(struct hm_heap *h, struct hm_base b, unsigned cls, unsigned max,
+				    bool tiny)
 {
 	struct hm_bin *bin = &h->bins[cls];
-	bool tiny = hm_class_is_tiny(cls);
 	uint32_t awake = awake_mark(cls);
 	struct hm_slab *s = NULL;
-	uintptr_t at = 0; /* the 64 KiB for which s was looked up; it is bound to this heap */
+	size_t last = SIZE_MAX; /* the slot for which s was looked up and is bound to this heap */
 
 	bin->recycled = true;
 	while (b.p != NULL && max-- > 0) {
 		struct hm_base next = hm_link_get(b, tiny);
 		char *p = hm_to_user(b, tiny).p;
+		size_t slot = ((uintptr_t)p ^ h->hint) >> HM_SLAB_SHIFT;
 
-		if ((uintptr_t)p >> HM_SLAB_SHIFT != at) {
-			s = hm_slab_head(slab_of(h, p));
-			at = (uintptr_t)p >> HM_SLAB_SHIFT;
+		if (slot != last) {
+			s = slab_of(h, p, slot);
+			if (!tiny)
+				s = hm_slab_head(s);
+			last = slot;
 			if (hm_unlikely(hm_load_relaxed(&s->binder) != h)) {
 				release_other(h, s, b, cls);
-				at = 0;
+				last = SIZE_MAX;
 				b = next;
 				continue;
 			}
 		}
 		if (!release_bound(bin, s, b, cls, awake))
-			at = 0;
+			last = SIZE_MAX;
 		b = next;
 	}
 	return b;
+}
+
+/* Up to max blocks of a list go home; what remains is returned. */
+static struct hm_base spill_list(struct hm_heap *h, struct hm_base b, unsigned cls, unsigned max)
+{
+	if (hm_class_is_tiny(cls))
+		return spill_some(h, b, cls, max, true);
+	return spill_some(h, b, cls, max, false);
 }
 
 /* Has the list n blocks at most? Walks no further. */
@@ -173,6 +182,14 @@ static bool is_short(struct hm_base b, unsigned cls, unsigned n)
 {
 	bool tiny = hm_class_is_tiny(cls);
 
+	/* By fours: a spill walks a whole budget here. */
+	for (; n >= 4; n -= 4) {
+		for (unsigned i = 0; i < 4; i++) {
+			if (b.p == NULL)
+				return true;
+			b = hm_link_get(b, tiny);
+		}
+	}
 	for (; b.p != NULL; b = hm_link_get(b, tiny))
 		if (n-- == 0)
 			return false;
