@@ -97,7 +97,7 @@ class Finder:
         path = os.path.realpath(self._which(None, "glibc"))
         return Allocator("glibc", path, path, version=package_version(path))
 
-    def library(self, name: str, text: str, ours: bool = False) -> Allocator:
+    def from_file(self, name: str, text: str, ours: bool = False) -> Allocator:
         """PATH[,VARIABLE=VALUE...]; Unusable when it is no allocator."""
         path, *words = text.split(",")
         settings = dict(w.split("=", 1) for w in words if "=" in w)

@@ -105,7 +105,7 @@ def _allocators(options: argparse.Namespace, build: str, finder: Finder,
         try:
             if path is None:
                 raise Unusable(missing)
-            found.append(finder.library(name, path, ours))
+            found.append(finder.from_file(name, path, ours))
         except Unusable as e:
             session_says.append(f"{e}; left out")
 
@@ -134,7 +134,7 @@ def _named(finder: Finder, text: str, ours: bool) -> Allocator:
     if not equals or not name or not path or not name.replace("-", "").replace(".", "").isalnum():
         raise Wrong(f"{text}: expected NAME=PATH.so, the name of letters, digits, - and .")
     try:
-        return finder.library(name, path, ours)
+        return finder.from_file(name, path, ours)
     except Unusable as e:
         raise Wrong(str(e)) from None
 

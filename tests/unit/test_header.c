@@ -16,6 +16,7 @@ static uint8_t tag(const void *p)
 
 START_TEST(tag_of_live_and_free)
 {
+	ck_assert_int_eq(HM_HEADER_BYTES, HM_HEADERLESS ? 0 : 1);
 	for (unsigned cls = 0; cls < HM_TINY_CLASSES; cls++) {
 		void *p[200];
 
