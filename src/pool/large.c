@@ -69,10 +69,16 @@ static bool mapping_size(size_t offset, size_t n, size_t *size)
 	return *size <= PTRDIFF_MAX;
 }
 
-/* Mappings end with a unit, where nothing is touched: so the cache can join and cut them. */
+/*
+ * Mappings end with a unit, where nothing is touched, so that the cache can join
+ * and cut them; but not where that adds more than an eighth: with huge pages
+ * "always" the last page touched would bring the rest of its unit.
+ */
 static size_t whole_units(size_t size)
 {
-	return (size + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
+	size_t whole = (size + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
+
+	return whole - size <= size / 8 ? whole : size;
 }
 
 static bool choose_shape(size_t n, size_t align, struct shape *s)

@@ -3,7 +3,8 @@
  *
  * owns: the mappings on its lists, still registered and with their headers.
  * Every function is called with the lock of large blocks held and makes no
- * system call: what leaves is unmapped by the caller, outside the lock.
+ * system call, but for a registry that grows: what leaves is unmapped by the
+ * caller, outside the lock.
  * called from: pool/large.c only.
  */
 #ifndef HM_POOL_LARGE_CACHE_H

@@ -278,8 +278,10 @@ START_TEST(cache_bound)
 
 	/* What is freed joins its neighbours and is cut again. */
 	hm_large_purge();
-	for (unsigned i = 0; i < 6; i++)
-		p[i] = get(5 * MIB, 16);
+	for (unsigned i = 0; i < 6; i++) {
+		p[i] = get(8 * MIB - 8192, 16);
+		ck_assert_uint_eq(hm_large_find(p[i])->map_size, 8 * MIB);
+	}
 	for (unsigned i = 0; i < 6; i++)
 		drop(p[i]);
 	ck_assert_uint_lt(counts().cached, 6);
