@@ -394,11 +394,12 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 		return NULL;
 	size = whole_units(exact);
 	canary_check(l);
-	if (size <= old_size && (!may_move || old_size - size < old_size / 8))
+	if (exact <= old_size &&
+	    (size >= old_size || !may_move || old_size - size < old_size / 8))
 		return user_of(l);
 	if (size > old_size && may_move) {
 		user = grow(l, size, false);
-		return user != NULL || exact <= l->map_size ? user : grow(l, exact, true);
+		return user != NULL ? user : grow(l, exact, true);
 	}
 	if (hm_os_remap_in_place(l, old_size, size))
 		return settle(l, size);
