@@ -400,6 +400,31 @@ START_TEST(map_fails)
 }
 END_TEST
 
+static bool refuse_first(const char *call)
+{
+	return strcmp(call, "mmap") == 0 && failed++ == 0;
+}
+
+/* Whole units are refused, what was asked for is not: it stays when it is resized to that. */
+START_TEST(no_spare_room)
+{
+	size_t n = 8 * MIB - 65536;
+	struct hm_large *l;
+	char *p;
+
+	failed = 0;
+	hm_os_fail_hook = refuse_first;
+	p = get(n, 16);
+	l = hm_large_find(p);
+	ck_assert_uint_lt(l->map_size, 8 * MIB);
+	fail_from("mremap", 0);
+	ck_assert_ptr_eq(hm_large_resize(l, n, true), p);
+	ck_assert_uint_eq(failed, 0);
+	hm_os_fail_hook = NULL;
+	drop(p);
+}
+END_TEST
+
 START_TEST(impossible)
 {
 	bool zero;
@@ -589,8 +614,8 @@ int main(void)
 	const TTest *tests[] = {
 		shape, exact, colours, double_free, cache_fit, cache_bound,
 		cache_grows_a_block,
-		cache_grows_with_heap, resize_keeps, resize_in_place, map_fails, impossible,
-		remap_fails, unmap_fails, canary, fork_child, threads,
+		cache_grows_with_heap, resize_keeps, resize_in_place, map_fails,
+		no_spare_room, impossible, remap_fails, unmap_fails, canary, fork_child, threads,
 	};
 	Suite *s = suite_create("large");
 	TCase *c = tcase_create("large");
