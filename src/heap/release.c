@@ -241,8 +241,12 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 			return;
 		hm_count_add(&h->spills, 1);
 		bin->back = spill_list(h, bin->back, cls, SPILL_MAX);
-		if (bin->back.p != NULL)
+		if (bin->back.p != NULL) {
+			/* Two leave for each that comes. */
+			if (budget > SPILL_MAX / 2)
+				sll->budget = SPILL_MAX / 2 - 1;
 			return;
+		}
 	}
 	bin->back = sll->head;
 	sll->head.p = NULL;

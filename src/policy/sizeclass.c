@@ -13,7 +13,7 @@
 /* Bytes that the frees between two slow paths may leave in one list, and bounds. */
 #define TINY_CACHE ((size_t)32 << 10)
 #define MEDIUM_CACHE ((size_t)512 << 10)
-#define BUDGET_MAX 128
+#define BUDGET_MAX 2048 /* of the smallest class, as much as of any other in bytes */
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -224,8 +224,9 @@ static void pairs(unsigned cls, unsigned depth, unsigned times)
 {
 	void *p[16], *again;
 	uint64_t before = 0, spans = 0;
+	unsigned settled = 20 * hm_classes[cls].budget / (depth + 1); /* a look after 16 */
 
-	for (unsigned t = 0; t < times; t++) {
+	for (unsigned t = 0; t < settled + times; t++) {
 		for (unsigned i = 0; i < depth; i++)
 			p[i] = support_alloc(cls);
 		for (unsigned i = depth; i-- > 0;)
@@ -233,7 +234,7 @@ static void pairs(unsigned cls, unsigned depth, unsigned times)
 		again = support_alloc(cls);
 		must_say(again == p[0], "class %u: not the block freed last", cls);
 		hm_heap_free(again);
-		if (t == times / 10) {
+		if (t == settled) {
 			before = spills();
 			spans = hm_load_relaxed(&hm_tls_heap->given_up) + recount_spans();
 		}
@@ -302,34 +303,38 @@ static void rotate(unsigned cls)
 {
 	struct hm_sll *sll = &hm_tls_heap->sll[cls];
 	struct hm_bin *bin = &hm_tls_heap->bins[cls];
-	unsigned budget = hm_classes[cls].budget, n = 0;
+	unsigned budget = hm_classes[cls].budget, first = budget + 500, n = 0;
+	unsigned all = first + budget + 100;
 	uint64_t before = spills();
-	void *p[1200];
+	static void *p[5000];
 
-	for (unsigned i = 0; i < 1200; i++)
+	ck_assert_uint_le(all, 5000);
+	for (unsigned i = 0; i < all; i++)
 		p[i] = support_alloc(cls);
 	must(sll->head.p == NULL && bin->back.p == NULL);
-	free_to_front(sll, p, 600);
+	free_to_front(sll, p, first);
 	hm_release_spill(hm_tls_heap, cls);
-	must(sll->head.p == NULL && length(bin->back, cls) == 600 && spills() == before);
+	must(sll->head.p == NULL && length(bin->back, cls) == first && spills() == before);
 	must(sll->budget == (int32_t)budget - 1);
-	free_to_front(sll, p + 600, budget - 1);
+	free_to_front(sll, p + first, budget - 1);
 	hm_release_spill(hm_tls_heap, cls);
-	must(length(sll->head, cls) == budget - 1 && length(bin->back, cls) == 600);
+	must(length(sll->head, cls) == budget - 1 && length(bin->back, cls) == first);
 	must(spills() == before && sll->budget == (int32_t)budget - 1);
-	free_to_front(sll, p + 600 + budget - 1, 2);
-	/* At most 256 blocks a call. */
-	for (unsigned left = 600; left > 0; left = n) {
+	free_to_front(sll, p + first + budget - 1, 2);
+	/* At most 256 blocks a call, and the next one soon while there are more. */
+	for (unsigned left = first; left > 0; left = n) {
 		bin->mark.p = NULL;
 		hm_release_spill(hm_tls_heap, cls);
 		n = left > 256 ? left - 256 : 0;
-		must(spills() == ++before && sll->budget == (int32_t)budget - 1);
+		must(spills() == ++before);
+		must(sll->budget == (int32_t)(n > 0 && budget > 128 ? 128 : budget) - 1);
 		must(length(bin->back, cls) == (n > 0 ? n : budget + 1));
 		must(length(sll->head, cls) == (n > 0 ? budget + 1 : 0));
 	}
-	recount(p + 601 + budget, 599 - budget);
-	for (unsigned i = 601 + budget; i < 1200; i++)
-		hm_heap_free(p[i]);
+	n = first + budget + 1;
+	recount(p + n, all - n);
+	for (; n < all; n++)
+		hm_heap_free(p[n]);
 }
 
 START_TEST(rotation)
