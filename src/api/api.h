@@ -37,4 +37,6 @@ hm_inline void *hm_api_or_enomem(void *p)
 	return p;
 }
 
+extern const char hm_glibc_linked; /* override_glibc.c */
+
 #endif

@@ -35,16 +35,19 @@
 #define DELETE(rest) _ZdlPv##rest
 #define DELETE_ARRAY(rest) _ZdaPv##rest
 
-#if !defined(__PIC__) || defined(__PIE__)
-/* A static program need not have it. */
-extern __typeof__(dlsym) dlsym __attribute__((weak));
-#endif
-
 typedef void (*handler)(void);
 typedef const void *nothrow;
 
+#if !defined(__PIC__) || defined(__PIE__)
+/* A static program has all that it will have, and need not have a dlsym. */
+extern __typeof__(dlsym) dlsym __attribute__((weak));
 handler _ZSt15get_new_handlerv(void) __attribute__((weak));
 void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
+#define RUN_TIME(type, name) (name)
+#else
+/* Looked up when it is wanted: a C++ run-time may come late, and most programs have none. */
+#define RUN_TIME(type, name) (__extension__(type) look_up(RTLD_DEFAULT, #name))
+#endif
 
 static void *look_up(void *where, const char *name)
 {
@@ -53,24 +56,17 @@ static void *look_up(void *where, const char *name)
 	return by_name != NULL ? by_name(where, name) : NULL;
 }
 
-/* The weak references were bound at load; a C++ run-time may have come since. */
 static handler new_handler(void)
 {
-	handler (*get)(void) = _ZSt15get_new_handlerv;
+	handler (*get)(void) = RUN_TIME(handler(*)(void), _ZSt15get_new_handlerv);
 
-	if (get == NULL)
-		get = __extension__(handler(*)(void)) look_up(RTLD_DEFAULT,
-							      "_ZSt15get_new_handlerv");
 	return get != NULL ? get() : NULL;
 }
 
 static hm_cold void throw_bad_alloc(size_t n)
 {
-	void (*throw)(void) = _ZSt17__throw_bad_allocv;
+	void (*throw)(void) = RUN_TIME(void (*)(void), _ZSt17__throw_bad_allocv);
 
-	if (throw == NULL)
-		throw = __extension__(void (*)(void)) look_up(RTLD_DEFAULT,
-							      "_ZSt17__throw_bad_allocv");
 	if (throw != NULL)
 		throw();
 	hm_die("operator new: out of memory, and nobody to throw std::bad_alloc", "size", n, NULL,

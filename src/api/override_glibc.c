@@ -9,7 +9,9 @@
  */
 #include "base/base.h"
 
+#include "api/api.h"
 #include "base/geometry.h"
+#include "base/str.h"
 #include "heap/heap.h"
 #include "os/os.h"
 #include "os/print.h"
@@ -22,6 +24,9 @@
 #include <stdio.h>
 
 #define LINE_SIZE 160
+
+/* In a static link a reference to it brings this object in. */
+const char hm_glibc_linked = 1;
 
 /* Not in every version of malloc.h. */
 #ifndef M_ARENA_TEST
@@ -69,7 +74,7 @@ HM_EXPORT int mallopt(int param, int value)
 	}
 }
 
-HM_EXPORT struct mallinfo2 mallinfo2(void)
+static struct mallinfo2 collect(void)
 {
 	struct mallinfo2 info = { 0 };
 	struct hm_stats st;
@@ -85,6 +90,11 @@ HM_EXPORT struct mallinfo2 mallinfo2(void)
 	return info;
 }
 
+HM_EXPORT struct mallinfo2 mallinfo2(void)
+{
+	return collect();
+}
+
 static int saturate(size_t n)
 {
 	return n > INT_MAX ? INT_MAX : (int)n;
@@ -92,7 +102,7 @@ static int saturate(size_t n)
 
 HM_EXPORT struct mallinfo mallinfo(void)
 {
-	struct mallinfo2 wide = mallinfo2();
+	struct mallinfo2 wide = collect();
 	struct mallinfo info = { 0 };
 
 	info.arena = saturate(wide.arena);
@@ -135,9 +145,8 @@ HM_EXPORT void malloc_stats(void)
 	stats_line(&t, "in use bytes     = ", st.live_bytes + st.large.live_bytes);
 	stats_line(&t, "max mmap regions = ", st.large.most);
 	stats_line(&t, "max mmap bytes   = ", st.large.most_bytes);
-	/* glibc writes through stdio: what the program wrote there before comes before. */
-	fflush(stderr);
-	hm_os_write(2, text, t.len);
+	/* Through stdio, as glibc does: what the program wrote there before comes before. */
+	fwrite(text, 1, t.len, stderr);
 }
 
 /* One element with up to four attributes; a NULL name ends them. */
@@ -171,7 +180,7 @@ static void put_element(FILE *f, const char *name, const struct attribute *a)
 
 static void put_text(FILE *f, const char *text)
 {
-	fwrite(text, 1, strlen(text), f);
+	fwrite(text, 1, hm_str_length(text), f);
 }
 
 static void put_total(FILE *f, const char *type, size_t count, size_t size)

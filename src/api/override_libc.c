@@ -130,14 +130,7 @@ void __libc_cfree(void *p) SAME_AS(cfree);
 int __posix_memalign(void **out, size_t align, size_t n) SAME_AS(posix_memalign);
 
 /* The rest of the family, in override_glibc.c. */
-extern __typeof__(mallopt) mallopt;
-extern __typeof__(malloc_trim) malloc_trim;
-extern __typeof__(malloc_stats) malloc_stats;
-static const void *const family[] __attribute__((used)) = {
-	(const void *)mallopt,
-	(const void *)malloc_trim,
-	(const void *)malloc_stats,
-};
+static const char *const keep_glibc __attribute__((used)) = &hm_glibc_linked;
 
 /*
  * A static program need not have a dlsym, and has no malloc behind ours. A reference from

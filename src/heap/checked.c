@@ -134,11 +134,15 @@ static size_t at_most(size_t n, size_t max)
 /* How many bytes from p on, n at most, are still what they were filled with. */
 static size_t intact(const char *p, unsigned char fill, size_t n)
 {
+	uint64_t word, all = 0x0101010101010101u * (uint64_t)fill;
 	size_t i = 0;
 
-	if (n == 0 || ((unsigned char)p[0] == fill && memcmp(p, p + 1, n - 1) == 0))
-		return n;
-	while ((unsigned char)p[i] == fill)
+	for (; n - i >= sizeof word; i += sizeof word) {
+		memcpy(&word, p + i, sizeof word);
+		if (word != all)
+			break;
+	}
+	while (i < n && (unsigned char)p[i] == fill)
 		i++;
 	return i;
 }

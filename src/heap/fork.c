@@ -53,6 +53,13 @@ static void in_child(void)
 	after(true);
 }
 
+/*
+ * What pthread_atfork says whose handlers these are. The compiler's start files have one, and the
+ * shared library is linked without them; where they are, theirs counts.
+ */
+extern void *__dso_handle __attribute__((weak, visibility("hidden")));
+void *__dso_handle = &__dso_handle;
+
 void hm_fork_start(void)
 {
 	pthread_atfork(before, in_parent, in_child);

@@ -10,6 +10,7 @@
 #include "os/maps.h"
 
 #include "base/bits.h"
+#include "base/str.h"
 #include "os/os.h"
 
 #include <string.h>
@@ -155,10 +156,10 @@ hm_cold bool hm_maps_is_glibc_heap(const void *p)
 	/* glibc aligns blocks to two words at least. */
 	if ((at & (2 * sizeof(size_t) - 1)) != 0 || !hm_maps_find(p, &m) || !writable(&m))
 		return false;
-	if (strcmp(m.name, "[heap]") == 0)
+	if (hm_str_equal(m.name, "[heap]"))
 		return true;
 	/* Both kinds are anonymous memory, which may have been given a name. */
-	if (m.name[0] != '\0' && strncmp(m.name, "[anon", 5) != 0)
+	if (m.name[0] != '\0' && !hm_str_starts(m.name, "[anon"))
 		return false;
 	if (!covers(&m, at - sizeof(*c), sizeof(*c)))
 		return false;

@@ -58,6 +58,8 @@ uint64_t hm_os_now_ms(void);
 
 /* Is the calling thread the process's first? (a system call) */
 bool hm_os_is_main_thread(void);
+/* Does the process run with rights that its caller has not (AT_SECURE)? */
+bool hm_os_is_secure(void);
 
 /* Writes all of [text, text+len) to file descriptor fd, best effort. */
 void hm_os_write(int fd, const char *text, size_t len);

@@ -81,15 +81,24 @@ static bool raw_unmap(uintptr_t where, size_t size)
 	if (refused("munmap"))
 		return false;
 	hm_add_relaxed(&hm_os_counts.unmaps, 1);
-	if (munmap((void *)where, size) != 0)
+	if (syscall(SYS_munmap, where, size) != 0)
 		return false;
 	hm_add_relaxed(&hm_os_counts.unmapped_bytes, size);
 	return true;
 }
 
+/*
+ * By number, like the clock's and the threads': each name that is taken from libc costs every
+ * process at its start (base/str.h).
+ */
 static bool raw_advise(void *p, size_t size, int advice)
 {
-	return !refused("madvise") && madvise(p, size, advice) == 0;
+	return !refused("madvise") && syscall(SYS_madvise, p, size, advice) == 0;
+}
+
+static bool raw_remap(void *p, size_t old_size, size_t new_size, int flags, void *target)
+{
+	return syscall(SYS_mremap, p, old_size, new_size, flags, target) != -1;
 }
 
 static void count_resize(size_t old_size, size_t new_size)
@@ -266,7 +275,7 @@ bool hm_os_remap_in_place(void *p, size_t old_size, size_t new_size)
 
 	if (!refused("mremap")) {
 		hm_add_relaxed(&hm_os_counts.remaps, 1);
-		done = mremap(p, old_size, new_size, 0) != MAP_FAILED;
+		done = raw_remap(p, old_size, new_size, 0, NULL);
 	}
 	if (done)
 		count_resize(old_size, new_size);
@@ -317,8 +326,7 @@ void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align,
 	}
 	if (target != NULL) {
 		hm_add_relaxed(&hm_os_counts.remaps, 1);
-		if (mremap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target) ==
-		    MAP_FAILED) {
+		if (!raw_remap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target)) {
 			forget_target((uintptr_t)target, size, errno);
 			target = NULL;
 		} else {
@@ -341,6 +349,11 @@ uint64_t hm_os_now_ms(void)
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	errno = saved;
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool hm_os_is_secure(void)
+{
+	return getauxval(AT_SECURE) != 0;
 }
 
 bool hm_os_is_main_thread(void)

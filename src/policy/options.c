@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "policy/options.h"
 
+#include "base/str.h"
 #include "os/os.h"
 #include "os/print.h"
 
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #define PREFIX "HAKMEM_"
-#define PREFIX_LEN (sizeof(PREFIX) - 1)
 /* As much of a stranger's text as a message repeats. */
 #define QUOTED 64
 
@@ -52,7 +52,7 @@ static bool parse_bool(const char *s, uint64_t *out)
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		for (unsigned value = 0; value < 2; value++) {
-			if (strcmp(s, words[i][value]) == 0) {
+			if (hm_str_equal(s, words[i][value])) {
 				*out = value;
 				return true;
 			}
@@ -117,7 +117,7 @@ static bool parse_row(const struct hm_option_info *row, const char *value, uint6
 bool hm_options_parse(const char *name, const char *value, uint64_t *out)
 {
 	for (size_t i = 0; i < ROWS; i++) {
-		if (strcmp(table[i].name, name) == 0)
+		if (hm_str_equal(table[i].name, name))
 			return parse_row(&table[i], value, out);
 	}
 	return false;
@@ -152,7 +152,7 @@ static hm_cold void report_bad(const struct hm_option_info *row, const char *val
 	hm_text_str(&t, "hakmem: ");
 	hm_text_str(&t, row->env);
 	hm_text_char(&t, '=');
-	add_quoted(&t, value, strlen(value));
+	add_quoted(&t, value, hm_str_length(value));
 	if (row->type[0] == 'B') {
 		hm_text_str(&t, ": not one of 0, 1, no, yes, off, on, false, true");
 	} else {
@@ -165,10 +165,20 @@ static hm_cold void report_bad(const struct hm_option_info *row, const char *val
 	report(&t);
 }
 
-static bool known(const char *name, size_t len)
+/* The value when e, NAME=value of the environment, is the variable; else NULL. */
+static const char *value_of(const char *e, const char *name)
+{
+	if (!hm_str_starts(e, name))
+		return NULL;
+	while (*name != '\0')
+		e++, name++;
+	return *e == '=' ? e + 1 : NULL;
+}
+
+static bool known(const char *e)
 {
 	for (size_t i = 0; i < ROWS; i++) {
-		if (strncmp(table[i].env, name, len) == 0 && table[i].env[len] == '\0')
+		if (value_of(e, table[i].env) != NULL)
 			return true;
 	}
 	return false;
@@ -180,10 +190,12 @@ static hm_cold void report_unknown(void)
 	struct hm_text t;
 
 	for (char **e = environ; *e != NULL; e++) {
-		size_t len = strcspn(*e, "=");
+		size_t len = 0;
 
-		if (strncmp(*e, PREFIX, PREFIX_LEN) != 0 || known(*e, len))
+		if (!hm_str_starts(*e, PREFIX) || known(*e))
 			continue;
+		while ((*e)[len] != '\0' && (*e)[len] != '=')
+			len++;
 		hm_text_init(&t, buf, sizeof(buf));
 		hm_text_str(&t, "hakmem: ");
 		add_quoted(&t, *e, len);
@@ -197,19 +209,28 @@ static bool any_set(void)
 	if (environ == NULL)
 		return false;
 	for (char **e = environ; *e != NULL; e++) {
-		if (strncmp(*e, PREFIX, PREFIX_LEN) == 0)
+		if (hm_str_starts(*e, PREFIX))
 			return true;
 	}
 	return false;
 }
 
+static const char *look_up(const char *name)
+{
+	const char *value = NULL;
+
+	for (char **e = environ; value == NULL && *e != NULL; e++)
+		value = value_of(*e, name);
+	return value;
+}
+
 void hm_options_read_environment(void)
 {
 	/* The usual process sets none, and pays one walk instead of one for each row. */
-	if (!any_set())
+	if (!any_set() || hm_os_is_secure())
 		return;
 	for (size_t i = 0; i < ROWS; i++) {
-		const char *value = secure_getenv(table[i].env);
+		const char *value = look_up(table[i].env);
 
 		if (value != NULL && !parse_row(&table[i], value, values[i]) &&
 		    hm_options.verbose != 0)

@@ -12,6 +12,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/str.h"
 #include "heap/checked.h"
 #include "heap/heap.h"
 #include "os/os.h"
@@ -158,7 +159,7 @@ static void print_line(int fd, const char *what, size_t n, size_t bytes)
 
 static void print_text(int fd, const char *text)
 {
-	hm_os_write(fd, text, strlen(text));
+	hm_os_write(fd, text, hm_str_length(text));
 }
 
 static void print_classes(int fd, const struct hm_stats *st)

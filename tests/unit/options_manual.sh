@@ -32,10 +32,11 @@ manual_defaults=$(awk '
 for name in $(sed -n 's/^HM_OPTION(\([a-z_]*\),.*/\1/p' "$table"); do
 	grep -rqE "hm_options\.$name\b" "$src/src" --include='*.c' || complain "nobody reads $name"
 done
-# The environment is read in one file, and with secure_getenv.
-others=$(grep -rlE '\b(secure_)?getenv\(' "$src/src" --include='*.[ch]' | grep -v policy/options.c)
+# The environment is read in one file, which asks first whether it may.
+others=$(grep -rlE '\b((secure_)?getenv\(|environ\b)' "$src/src" --include='*.c' |
+	xargs grep -lE '(getenv\(|\*environ|= environ|\benviron [!=])' | grep -v policy/options.c)
 [ -z "$others" ] || complain "the environment is read in $others"
-grep -qE '[^_]getenv\(' "$src/src/policy/options.c" && complain "getenv in options.c"
+grep -q 'hm_os_is_secure()' "$src/src/policy/options.c" || complain "options.c trusts everybody"
 # Not on a fast path.
 grep -q hm_options "$src/src/heap/cache.h" && complain "cache.h reads options"
 
