@@ -95,6 +95,7 @@ for argument in 0 -1 '' 1.5 10x 99999999999999999999 ws= ws=0 ws=x ws=5x ws ws=-
 done
 refused random_mixed 10 0
 refused random_mixed 10 42 100000
+refused heap_growth 10 42 2
 for argument in shape= shape=o shape=pairs\|out shape=1 shapes=ring; do
 	refused producer_consumer "$argument"
 done
