@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 
 	bench_start(&b, argc, argv);
 	if (b.threads != 1)
-		bench_fail("one thread only");
+		bench_usage(&b, "THREADS above 1");
 	size = (size_t)options[MIB].value << 20;
 	control = options[KIND].value == BUMP;
 	n = size / SIZE_MEAN;
