@@ -163,7 +163,7 @@ static void free_large(void *p)
 		hm_wrong_use_free(p, "free");
 }
 
-void hm_free_slow(void *p)
+static hm_noinline void free_any(void *p)
 {
 	struct hm_zone *z = hm_zone_of(p);
 	enum hm_reg_kind kind = HM_REG_NONE;
@@ -174,8 +174,14 @@ void hm_free_slow(void *p)
 		free_in_superslab(z, p);
 	else if (kind != HM_REG_NONE)
 		free_large(p);
-	else if (p != NULL)
+	else
 		hm_wrong_use_free(p, "free");
+}
+
+void hm_free_slow(void *p)
+{
+	if (p != NULL)
+		free_any(p);
 }
 
 /* The slab's owner tells that it is a slab in use: the registry need not be asked. */
@@ -213,7 +219,19 @@ static struct hm_slab *slab_of(const void *p)
 	return s;
 }
 
-size_t hm_heap_usable(const void *p)
+/* The slab of p, when the hint box tells that p is a live block of this thread's; else NULL. */
+hm_inline struct hm_slab *own_slab(const void *p)
+{
+	struct hm_user u = { (void *)(uintptr_t)p };
+	struct hm_slab *s;
+
+	if (hm_cache_find(hm_tls_heap, p, &s) && hm_slab_owner(s) == hm_tls_heap &&
+	    hm_cache_is_live(s, u, hm_class_is_tiny(s->cls)))
+		return s;
+	return NULL;
+}
+
+static hm_noinline size_t usable_slow(const void *p)
 {
 	struct hm_slab *s = slab_of(p);
 	struct hm_large *l;
@@ -224,6 +242,14 @@ size_t hm_heap_usable(const void *p)
 			       hm_class_usable(s->cls);
 	l = p == NULL ? NULL : hm_large_find(p);
 	return l == NULL ? 0 : l->user_size;
+}
+
+/* Some programs ask at each malloc and free. */
+size_t hm_heap_usable(const void *p)
+{
+	struct hm_slab *s = own_slab(p);
+
+	return hm_likely(s != NULL) ? hm_class_usable(s->cls) : usable_slow(p);
 }
 
 size_t hm_heap_good_size(size_t n)
@@ -263,7 +289,7 @@ static void *realloc_foreign(void *p, size_t n)
 
 static void *realloc_copy(void *p, size_t old, size_t n)
 {
-	void *q = hm_heap_malloc(n);
+	void *q = hm_cache_malloc(n);
 
 	if (q == NULL) /* a smaller one needs no other place */
 		return n <= old ? p : NULL;
@@ -285,9 +311,12 @@ static hm_noinline void *realloc_checked(struct hm_slab *s, void *p, size_t n)
 
 void *hm_heap_realloc(void *p, size_t n)
 {
-	struct hm_slab *s = slab_of(p);
+	struct hm_slab *s = own_slab(p);
 	struct hm_large *l;
 
+	if (hm_likely(s != NULL) && !hm_cache_stays(s->cls, n))
+		return realloc_copy(p, hm_class_usable(s->cls), n);
+	s = slab_of(p);
 	if (s != NULL) {
 		if (hm_unlikely(hm_checked_has(s)))
 			return realloc_checked(s, p, n);
@@ -309,7 +338,7 @@ void *hm_heap_realloc(void *p, size_t n)
 	return realloc_copy(p, l->user_size, n);
 }
 
-void hm_heap_free_sized(void *p, size_t n, size_t align)
+static hm_noinline void free_sized_slow(void *p, size_t n, size_t align)
 {
 	struct hm_slab *s = slab_of(p);
 	size_t usable;
@@ -324,6 +353,24 @@ void hm_heap_free_sized(void *p, size_t n, size_t align)
 	if (hm_unlikely(usable != 0 && n > usable))
 		hm_wrong_use_size(p, n, align);
 	hm_cache_free(p);
+}
+
+/* Every delete of C++14 and later comes here: what free decides inline is decided here, too. */
+void hm_heap_free_sized(void *p, size_t n, size_t align)
+{
+	struct hm_heap *h = hm_tls_heap;
+	struct hm_user u = { p };
+	struct hm_slab *s;
+
+	if (hm_cache_find(h, p, &s) && hm_likely(hm_slab_owner(s) == h)) {
+		bool tiny = HM_HEADERLESS || hm_class_is_tiny(s->cls);
+
+		if (hm_likely(hm_cache_is_live(s, u, tiny) && n <= hm_class_usable(s->cls))) {
+			hm_cache_push(h, s, u, tiny);
+			return;
+		}
+	}
+	free_sized_slow(p, n, align);
 }
 
 size_t hm_heap_purge(void)

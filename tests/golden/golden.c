@@ -80,6 +80,21 @@ static always_inline void run_pair(long rounds, size_t size, bool real)
 		drop(take(size, real), real);
 }
 
+/* C23's, which is what C++'s operator delete with a size is here. */
+void free_sized(void *p, size_t n) __attribute__((weak));
+
+static always_inline void run_sized(long rounds, bool real)
+{
+	for (long i = 0; i < rounds; i++) {
+		void *p = take(32, real);
+
+		if (real)
+			free_sized(p, 32);
+		else
+			drop(p, false);
+	}
+}
+
 static always_inline void run_calloc(long rounds, bool real)
 {
 	for (long i = 0; i < rounds; i++)
@@ -228,6 +243,8 @@ static void run_case(const char *name, long rounds, bool real)
 		BOTH(run_pair(rounds, 32, true), run_pair(rounds, 32, false));
 	else if (strcmp(name, "mid") == 0)
 		BOTH(run_pair(rounds, 16384, true), run_pair(rounds, 16384, false));
+	else if (strcmp(name, "sized") == 0)
+		BOTH(run_sized(rounds, true), run_sized(rounds, false));
 	else if (strcmp(name, "calloc") == 0)
 		BOTH(run_calloc(rounds, true), run_calloc(rounds, false));
 	else if (strcmp(name, "batch") == 0)
@@ -262,6 +279,7 @@ static const struct {
 	{ "mid", 1000, 11000, 1 },
 	{ "remote", 4, 12, HAND_OVER },
 	{ "realloc", 1000, 11000, 1 },
+	{ "sized", 1000, 11000, 1 },
 };
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
