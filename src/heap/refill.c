@@ -4,8 +4,10 @@
  * owns: nothing; works on the calling thread's heap.
  * Order: the second list; the free list of the bound slab, in one piece; the
  * partial slabs; fresh memory of the bound slab; a slab that waits for
- * adoption; a new slab. Recycled blocks come before fresh memory, and nothing
- * freed is invisible when a new slab is taken.
+ * adoption and has an eighth of its blocks free (the wake mark); a new slab; any
+ * slab that waits. Recycled blocks come before fresh memory. What is below the
+ * mark is left to grow: a slab adopted for a block or two is full again at once,
+ * so its blocks are spread over threads, and each of their frees is remote.
  * called from: api/alloc.c and heap.c.
  */
 #include "base/base.h"
@@ -70,6 +72,18 @@ static bool carve(struct hm_bin *bin, bool zero)
 	return true;
 }
 
+/* A waiting slab becomes the bound one; `any`: also one with a few free blocks only. */
+static bool adopt(struct hm_heap *h, unsigned cls, struct hm_bin *bin, bool any)
+{
+	struct hm_slab *s = h->alone ? NULL : hm_waiting_take(cls, any);
+
+	if (s == NULL)
+		return false;
+	hm_count_add(&h->adopted, 1);
+	bind_bound(h, bin, s);
+	return true;
+}
+
 /* Fills the list or the fresh memory of a bin in which both are empty. */
 static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 {
@@ -90,13 +104,11 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 			bin->bound = NULL;
 			hm_waiting_give_up(s);
 		}
-		s = h->alone ? NULL : hm_waiting_take(cls);
-		if (s != NULL) {
-			hm_count_add(&h->adopted, 1);
-			bind_bound(h, bin, s);
+		if (adopt(h, cls, bin, false))
 			continue;
-		}
 		s = hm_pool_acquire(cls, &zero);
+		if (s == NULL && adopt(h, cls, bin, true))
+			continue;
 		if (s == NULL)
 			return false;
 		s->sll_offset = (uint16_t)offsetof(struct hm_heap, sll[cls]);

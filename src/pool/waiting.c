@@ -15,6 +15,7 @@
 struct waiting {
 	struct hm_lock lock;
 	_Atomic uint32_t count; /* written under the lock; a hint without it */
+	_Atomic bool awake;     /* there are woken ones; the same */
 	struct hm_list woken, dozing;
 } __attribute__((aligned(64)));
 
@@ -32,6 +33,15 @@ static struct waiting *lock_class(unsigned cls)
 		hm_list_init(&w->dozing);
 	}
 	return w;
+}
+
+static void unlock_class(struct waiting *w)
+{
+	bool awake = !hm_list_empty(&w->woken);
+
+	if (hm_load_relaxed(&w->awake) != awake)
+		hm_store_relaxed(&w->awake, awake);
+	hm_lock_release(&w->lock);
 }
 
 static void insert(struct waiting *w, struct hm_slab *s)
@@ -61,7 +71,7 @@ static bool try_wait(struct hm_slab *s)
 	done = hm_remote_wait(s);
 	if (!done)
 		unlink_slab(w, s);
-	hm_lock_release(&w->lock);
+	unlock_class(w);
 	return done;
 }
 
@@ -84,22 +94,23 @@ void hm_waiting_give_up(struct hm_slab *s)
 	}
 }
 
-struct hm_slab *hm_waiting_take(unsigned cls)
+struct hm_slab *hm_waiting_take(unsigned cls, bool any)
 {
 	struct hm_slab *s = NULL;
 	struct hm_list *l;
 	struct waiting *w;
 
-	if (hm_load_relaxed(&waiting[hm_class_checked(cls)].count) == 0)
+	w = &waiting[hm_class_checked(cls)];
+	if (!hm_load_relaxed(&w->awake) && !(any && hm_load_relaxed(&w->count) > 0))
 		return NULL;
 	w = lock_class(cls);
-	l = hm_list_empty(&w->woken) ? &w->dozing : &w->woken;
+	l = any && hm_list_empty(&w->woken) ? &w->dozing : &w->woken;
 	if (!hm_list_empty(l)) {
 		s = hm_container(l->next, struct hm_slab, node);
 		unlink_slab(w, s);
 		hm_remote_claim_waiting(s);
 	}
-	hm_lock_release(&w->lock);
+	unlock_class(w);
 	return s;
 }
 
@@ -120,7 +131,7 @@ void hm_waiting_woke(struct hm_slab *s, unsigned cls)
 		hm_list_remove(&s->node);
 		hm_list_add_head(&w->woken, &s->node);
 	}
-	hm_lock_release(&w->lock);
+	unlock_class(w);
 }
 
 void hm_waiting_complete(struct hm_slab *s, unsigned cls)
@@ -133,7 +144,7 @@ void hm_waiting_complete(struct hm_slab *s, unsigned cls)
 		unlink_slab(w, s);
 		hm_remote_claim_waiting(s);
 	}
-	hm_lock_release(&w->lock);
+	unlock_class(w);
 	if (mine) {
 		hm_remote_take(s);
 		hm_check(hm_slab_used(s) == 0);

@@ -2,9 +2,9 @@
  * waiting.h - slabs that nobody owns and that have free blocks: one list a
  * class, from which any thread short of the class adopts.
  *
- * owns: the lists and their locks. Two ends: slabs past the wake mark are taken
- * first, then those with any free block, so that nothing freed is invisible
- * and new slabs come last.
+ * owns: the lists and their locks. Two a class: slabs past the wake mark, which
+ * are adopted before a new slab is taken, and those with any free block, which
+ * are adopted when the OS refuses a new one: less than an eighth of each.
  * invariants: a slab is on the list of class c exactly while its remote head's
  * waiting_class is c; only under the lock of c does that change from or to c.
  * called from: heap/.
@@ -23,8 +23,11 @@
  */
 void hm_waiting_give_up(struct hm_slab *s);
 
-/* Claims a waiting slab of the class for the caller, who takes its list; NULL: there is none. */
-struct hm_slab *hm_waiting_take(unsigned cls);
+/*
+ * Claims a waiting slab of the class for the caller, who takes its list: one past the wake mark,
+ * or with `any`, if there is none, another one. NULL: there is none.
+ */
+struct hm_slab *hm_waiting_take(unsigned cls, bool any);
 
 /* After a push returned HM_PUSH_WAKE or HM_PUSH_LAST on a slab that was of class cls. */
 void hm_waiting_woke(struct hm_slab *s, unsigned cls);

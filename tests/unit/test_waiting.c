@@ -10,7 +10,7 @@
 /* What a refill does: claims the first slab that waits, and takes what came back to it. */
 static struct hm_slab *adopt(unsigned cls)
 {
-	struct hm_slab *s = hm_waiting_take(cls);
+	struct hm_slab *s = hm_waiting_take(cls, true);
 
 	if (s != NULL)
 		hm_remote_take(s);
@@ -144,6 +144,8 @@ START_TEST(woken_before_dozing)
 		hm_waiting_give_up(turn == 0 ? dozing : woken);
 		hm_waiting_give_up(turn == 0 ? woken : dozing);
 		must(adopt(cls) == woken);
+		/* One with a block or two is taken by those only who get no other. */
+		must(hm_waiting_take(cls, false) == NULL);
 		must(adopt(cls) == dozing);
 	}
 	/* A push to the mark moves it to the front. */
@@ -154,7 +156,8 @@ START_TEST(woken_before_dozing)
 	must(push(dozing, wake) == HM_PUSH_DONE);
 	must(push(dozing, wake + 1) == HM_PUSH_WAKE);
 	hm_waiting_woke(dozing, cls);
-	must(adopt(cls) == dozing);
+	must(hm_waiting_take(cls, false) == dozing);
+	hm_remote_take(dozing);
 	is_mine(dozing, wake);
 	must(adopt(cls) == later);
 	must(adopt(cls) == NULL);
