@@ -289,7 +289,8 @@ static void *realloc_foreign(void *p, size_t n)
 
 static void *realloc_copy(void *p, size_t old, size_t n)
 {
-	void *q = hm_cache_malloc(n);
+	/* The fast path sets errno when it fails, and one that need not move does not fail. */
+	void *q = n > old ? hm_cache_malloc(n) : hm_heap_malloc(n);
 
 	if (q == NULL) /* a smaller one needs no other place */
 		return n <= old ? p : NULL;
