@@ -124,13 +124,13 @@ class Runner:
 
     def __init__(self, build: str, folder: str, limit: float) -> None:
         self.build, self.limit = os.path.join(build, "bench"), limit
-        self.library = os.path.join(self.build, "tools", "counted.so")
+        self.counted = os.path.join(self.build, "tools", "counted.so")
         self._file = os.path.join(folder, "counts.json")
         self._preload = os.path.join(folder, "counted.so")
-        if not os.path.isfile(self.library):
-            raise Wrong(f"no {self.library}; 'make bench-contention' in {build} makes it")
+        if not os.path.isfile(self.counted):
+            raise Wrong(f"no {self.counted}; 'make bench-contention' in {build} makes it")
         # LD_PRELOAD splits at blanks and colons, which a build folder may have
-        os.symlink(os.path.abspath(self.library), self._preload)
+        os.symlink(os.path.abspath(self.counted), self._preload)
 
     def path(self, workload: Workload) -> str:
         path = os.path.join(self.build, workload.program)
@@ -160,9 +160,9 @@ class Runner:
             with open(self._file, encoding="ascii") as file:
                 counts: Counts = json.load(file)
         except (OSError, ValueError):
-            raise Failed(f"{what}: {self.library} has counted nothing") from None
+            raise Failed(f"{what}: {self.counted} has counted nothing") from None
         if counts["lost"] > 0:
-            raise Failed(f"{what}: more threads or memory than {self.library} can count")
+            raise Failed(f"{what}: more threads or memory than {self.counted} can count")
         counts.update(name=workload.name, lanes=threads)
         return counts
 
