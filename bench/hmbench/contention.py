@@ -229,7 +229,7 @@ def _measure(options: argparse.Namespace, folder: str) -> int:
     runner = Runner(build, folder, options.limit)
     for workload in workloads:
         runner.path(workload)
-    symbols = _symbols(runner.library) if options.where else []
+    symbols = _symbols(runner.counted) if options.where else []
     every: List[Counts] = []
     for workload in workloads:
         chosen = []
