@@ -25,7 +25,7 @@ enum { MIB, KIND };
 enum { MALLOC, BUMP };
 
 static struct bench_option options[] = {
-	[MIB] = { .name = "mib", .value = 256, .min = 1, .max = 1 << 20 }, /* live in all threads */
+	[MIB] = { .name = "mib", .value = 256, .min = 1, .max = 1 << 20 }, /* live */
 	[KIND] = { .name = "kind", .value = MALLOC, .words = "malloc|bump" },
 	{ .name = NULL },
 };

@@ -11,7 +11,7 @@
 
 #include "config.h"
 
-/* The dialect of the whole library: mremap, secure_getenv, environ. */
+/* The dialect of the whole library: environ, RTLD_NEXT, MREMAP_MAYMOVE. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif

@@ -3,7 +3,7 @@
  * environment, afterwards read-only.
  *
  * owns: hm_options. Never read on a fast path.
- * The environment is read with secure_getenv: a setuid program ignores it.
+ * A setuid program ignores the environment (AT_SECURE).
  * called from: the library's constructor; the slow paths that an option steers.
  */
 #ifndef HM_POLICY_OPTIONS_H

@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "heap/cache.h"
+#include "os/os.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
 #include "recount.h"
@@ -269,6 +270,58 @@ START_TEST(heirs)
 }
 END_TEST
 
+/* ---- Slabs with a few free blocks: the last resort ---- */
+
+#define FEW 10 /* free blocks, below the wake mark of the class */
+#define FEW_CLASS 3
+static void *most[1024];
+
+/* Leaves a slab with FEW free blocks behind. */
+static void *leave_few(void *arg)
+{
+	unsigned n = hm_classes[FEW_CLASS].capacity;
+
+	must(n <= 1024 && FEW < hm_classes[FEW_CLASS].wake);
+	for (unsigned i = 0; i < n; i++)
+		most[i] = support_alloc(FEW_CLASS);
+	must(hm_slab_at(most[0]) == hm_slab_at(most[n - 1]));
+	for (unsigned i = 0; i < FEW; i++)
+		hm_heap_free(most[i]);
+	return arg;
+}
+
+static bool refuse_maps(const char *call)
+{
+	return strcmp(call, "mmap") == 0;
+}
+
+/* A new slab comes before them; when there is none to have they are not lost. */
+START_TEST(few_free)
+{
+	unsigned taken = 0, n = 0;
+	struct hm_slab *few;
+	void **all = calloc(100000, sizeof(*all));
+
+	support_run_threads(1, leave_few);
+	few = hm_slab_at(most[FEW]);
+	all[n] = support_alloc(FEW_CLASS);
+	must(hm_slab_at(all[n++]) != few);
+	hm_os_fail_hook = refuse_maps;
+	while (n < 100000 && (all[n] = hm_heap_malloc(hm_class_usable(FEW_CLASS))) != NULL)
+		taken += hm_slab_at(all[n++]) == few;
+	hm_os_fail_hook = NULL;
+	ck_assert_uint_lt(n, 100000);
+	ck_assert_uint_eq(taken, FEW);
+	while (n > 0)
+		hm_heap_free(all[--n]);
+	for (unsigned i = FEW; i < hm_classes[FEW_CLASS].capacity; i++)
+		hm_heap_free(most[i]);
+	free(all);
+	hm_heap_purge();
+	recount_nothing_in_use();
+}
+END_TEST
+
 /* ---- Destructors of others that allocate and free, up to the last round ---- */
 
 static pthread_key_t will;
@@ -384,8 +437,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = { one_wins, loser_is_untouched, heirs, destructors,
-				 exits_and_adoptions_at_once };
+	const TTest *tests[] = { one_wins, loser_is_untouched, heirs, few_free,
+				 destructors, exits_and_adoptions_at_once };
 
 	return SUPPORT_RUN("adopt", tests);
 }
