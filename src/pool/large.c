@@ -17,15 +17,10 @@
 #include "os/os.h"
 #include "policy/sizeclass.h"
 #include "pool/large_cache.h"
+#include "pool/large_shape.h"
 #include "pool/pool.h"
 #include "slab/layout.h"
 #include "space/registry.h"
-
-/* User pointers start at one of 16 cache lines, in turn. */
-#define COLOUR_SIZE ((size_t)64)
-#define COLOURS 16
-
-_Static_assert(sizeof(struct hm_large) <= COLOUR_SIZE, "the header ends before the first colour");
 
 static struct {
 	struct hm_lock lock;
@@ -37,68 +32,14 @@ static struct {
 	.list = { &live.list, &live.list },
 };
 
-/* What a request needs: where its user pointer stands in the mapping, and the mapping's size. */
-struct shape {
-	size_t offset, size, align;
-	size_t exact; /* the least that will do */
-};
-
 static char *user_of(const struct hm_large *l)
 {
 	return (char *)(uintptr_t)l + l->user_offset;
 }
 
-static bool is_shifted(size_t user_offset)
-{
-	return user_offset == HM_SUPERSLAB_SIZE;
-}
-
 static uint64_t live_magic(const struct hm_large *l)
 {
 	return HM_LARGE_MAGIC ^ (uintptr_t)l;
-}
-
-/* Bytes to map for n bytes at the offset. False when that is no size. */
-static bool mapping_size(size_t offset, size_t n, size_t *size)
-{
-	size_t rounding = hm_os_page_size() - 1;
-
-	if (hm_add_overflows(n, offset + HM_CANARY_BYTES + rounding, size))
-		return false;
-	*size = hm_align_down(*size, rounding + 1);
-	return *size <= PTRDIFF_MAX;
-}
-
-/*
- * Mappings end with a unit, where nothing is touched, so that the cache can join
- * and cut them; but not where that adds more than an eighth: with huge pages
- * "always" the last page touched would bring the rest of its unit.
- */
-static size_t whole_units(size_t size)
-{
-	size_t whole = (size + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
-
-	return whole - size <= size / 8 ? whole : size;
-}
-
-static bool choose_shape(size_t n, size_t align, struct shape *s)
-{
-	static _Atomic uint32_t turn;
-	size_t colour;
-
-	s->align = align;
-	if (align >= HM_SUPERSLAB_SIZE) {
-		s->offset = HM_SUPERSLAB_SIZE;
-	} else if (align > COLOUR_SIZE) {
-		s->offset = align;
-	} else {
-		colour = hm_add_relaxed(&turn, 1) % COLOURS;
-		s->offset = COLOUR_SIZE * (1 + colour);
-	}
-	if (!mapping_size(s->offset, n, &s->exact))
-		return false;
-	s->size = whole_units(s->exact);
-	return s->size <= PTRDIFF_MAX;
 }
 
 /* The address whose unit has the block's entry in the registry. */
@@ -115,7 +56,7 @@ static bool enter(struct hm_large *l, bool shifted)
 
 static void leave(struct hm_large *l)
 {
-	hm_registry_set(registered_at(l, is_shifted(l->user_offset)), HM_REG_NONE);
+	hm_registry_set(registered_at(l, hm_large_is_shifted(l->user_offset)), HM_REG_NONE);
 }
 
 /* Full guards: the eight bytes after the user's. Any address, hence the copy. */
@@ -211,30 +152,11 @@ static bool make_room(void)
 	return hm_large_purge() + hm_pool_unmap_empty() > 0;
 }
 
-/* A mapping at a unit's base, or one unit before a multiple of the alignment. */
-static struct hm_large *map_shape(const struct shape *s)
+static struct hm_large *map_block(const struct hm_large_shape *s)
 {
-	size_t surplus;
-	char *p;
+	struct hm_large *l = hm_large_map(s);
 
-	if (!is_shifted(s->offset))
-		return hm_os_map_aligned(s->size, HM_SUPERSLAB_SIZE);
-	surplus = s->align - HM_SUPERSLAB_SIZE;
-	p = hm_os_map_aligned(s->size + surplus, s->align);
-	if (p == NULL || surplus == 0)
-		return (struct hm_large *)(void *)p;
-	if (!hm_os_unmap(p, surplus)) {
-		(void)hm_os_unmap(p, s->size + surplus);
-		return NULL;
-	}
-	return (struct hm_large *)(void *)(p + surplus);
-}
-
-static struct hm_large *map_block(const struct shape *s)
-{
-	struct hm_large *l = map_shape(s);
-
-	if (l != NULL && !enter(l, is_shifted(s->offset))) {
+	if (l != NULL && !enter(l, hm_large_is_shifted(s->offset))) {
 		(void)hm_os_unmap(l, s->size);
 		return NULL;
 	}
@@ -315,7 +237,7 @@ bool hm_large_free(struct hm_large *l)
 		canary_check(l);
 		withdraw(l);
 		live.freed++;
-		if (is_shifted(l->user_offset)) {
+		if (hm_large_is_shifted(l->user_offset)) {
 			leave(l);
 			hm_list_add_tail(&leaving, &l->node);
 		} else {
@@ -368,7 +290,7 @@ static void *move(struct hm_large *l, size_t size, bool needed)
 	if (to != NULL)
 		l = to;
 	/* Neither place needs a new zone. */
-	hm_check(enter(l, is_shifted(offset)));
+	hm_check(enter(l, hm_large_is_shifted(offset)));
 
 	hm_lock_take(&live.lock);
 	l->zero = false;
@@ -390,9 +312,9 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 	size_t old_size = l->map_size, exact, size;
 	void *user;
 
-	if (!mapping_size(l->user_offset, n, &exact))
+	if (!hm_large_mapping_size(l->user_offset, n, &exact))
 		return NULL;
-	size = whole_units(exact);
+	size = hm_large_whole_units(exact);
 	canary_check(l);
 	if (exact <= old_size &&
 	    (size >= old_size || !may_move || old_size - size < old_size / 8))
@@ -411,13 +333,13 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
  * offset will do. One that has to grow is better than none: the pages that it
  * has need not be faulted in again, and mremap moves them by whole page tables.
  */
-static void *reuse(const struct shape *s)
+static void *reuse(const struct hm_large_shape *s)
 {
 	struct hm_large *l;
 	void *user;
 	bool fits;
 
-	if (is_shifted(s->offset))
+	if (hm_large_is_shifted(s->offset))
 		return NULL;
 	hm_lock_take(&live.lock);
 	l = hm_large_cache_take(s->size);
@@ -441,11 +363,11 @@ static void *reuse(const struct shape *s)
 void *hm_large_alloc(size_t n, size_t align, bool *zero)
 {
 	struct hm_large *l;
-	struct shape s;
+	struct hm_large_shape s;
 	size_t total;
 	void *user;
 
-	if (!choose_shape(n, align, &s) || hm_add_overflows(s.size, align, &total) ||
+	if (!hm_large_choose_shape(n, align, &s) || hm_add_overflows(s.size, align, &total) ||
 	    total > PTRDIFF_MAX)
 		return NULL;
 	*zero = false;
