@@ -36,6 +36,9 @@ bool hm_os_purge(void *p, size_t size);
 /* Faults in [p, p+size) for writing, keeping contents (MADV_POPULATE_WRITE, else touches). */
 void hm_os_populate(void *p, size_t size);
 
+/* Bytes of [p, p+size), page multiples, that are in memory; 0 when the kernel does not say. */
+size_t hm_os_resident(const void *p, size_t size);
+
 /* Per-mapping huge page advice; failure is ignored by callers. */
 bool hm_os_advise_huge(void *p, size_t size);
 bool hm_os_advise_nohuge(void *p, size_t size);
@@ -75,7 +78,7 @@ void hm_os_futex_wake(uint32_t *word, int n);
 
 /*
  * Test hooks (each may be NULL): return true to make the call fail with ENOMEM. `call`
- * is the name: "mmap", "munmap", "madvise", "mremap".
+ * is the name: "mmap", "munmap", "madvise", "mincore", "mremap".
  */
 extern bool (*hm_os_fail_hook)(const char *call);
 

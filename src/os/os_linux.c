@@ -250,6 +250,25 @@ void hm_os_populate(void *p, size_t size)
 	errno = saved;
 }
 
+size_t hm_os_resident(const void *p, size_t size)
+{
+	int saved = errno;
+	unsigned char vector[512];
+	size_t page = hm_os_page_size(), bytes = 0, n;
+
+	if (refused("mincore"))
+		size = 0;
+	for (const char *at = p; size > 0; at += n * page, size -= n * page) {
+		n = size / page < sizeof vector ? size / page : sizeof vector;
+		if (syscall(SYS_mincore, at, n * page, vector) != 0)
+			break;
+		for (size_t i = 0; i < n; i++)
+			bytes += (vector[i] & 1) * page;
+	}
+	errno = saved;
+	return bytes;
+}
+
 bool hm_os_advise_huge(void *p, size_t size)
 {
 	int saved = errno;

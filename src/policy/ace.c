@@ -1,14 +1,15 @@
 /*
  * ace.c - the fixed policy.
  * owns: nothing.
- * called from: pool/pool.c, heap/release.c, on slow paths.
+ * called from: pool/, heap/release.c, on slow paths.
  */
 #include "base/base.h"
 
 #include "policy/ace.h"
 
+#include "base/geometry.h"
+#include "os/os.h"
 #include "policy/options.h"
-#include "policy/sizeclass.h"
 
 unsigned hm_ace_partial_max(unsigned heaps)
 {
@@ -23,14 +24,34 @@ size_t hm_ace_keep_empty(size_t in_use)
 	return share > hm_options.keep_empty ? share : hm_options.keep_empty;
 }
 
-/* Part of all slabs that a class must have for it. */
-#define DENSE 16
+/* Each so many-th superslab or large block is mapped without huge pages, to be looked at later. */
+#define WITNESS 8
 
-bool hm_ace_wants_huge(size_t in_use, unsigned cls, size_t slabs)
+bool hm_ace_wants_huge(size_t in_use)
 {
-	/* Canaries touch blocks that their users do not: each would cost a huge page. */
-	if (HM_GUARDS == 2 || !hm_class_is_tiny(cls))
-		return false;
 	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after &&
-	       slabs >= in_use * HM_SLABS / DENSE;
+	       in_use % WITNESS != WITNESS - 1;
+}
+
+bool hm_ace_wants_huge_large(size_t size, uint64_t n)
+{
+	return hm_options.huge_after != 0 && size >= 2 * HM_SUPERSLAB_SIZE &&
+	       n % WITNESS != WITNESS - 1;
+}
+
+bool hm_ace_is_unit_dense(const char *unit)
+{
+	return hm_os_resident(unit, HM_SUPERSLAB_SIZE) >= HM_SUPERSLAB_SIZE / 8 * 7;
+}
+
+/*
+ * What is filled from its start is dense when its end is. The last unit may be
+ * there to make the mapping whole, so it is the one before.
+ */
+bool hm_ace_is_block_dense(const char *base, size_t size)
+{
+	size_t last = (size - 1) / HM_SUPERSLAB_SIZE - 1;
+
+	return hm_ace_is_unit_dense(base + last * HM_SUPERSLAB_SIZE) &&
+	       (last == 0 || hm_ace_is_unit_dense(base + last / 2 * HM_SUPERSLAB_SIZE));
 }

@@ -17,10 +17,21 @@ unsigned hm_ace_partial_max(unsigned heaps);
 size_t hm_ace_keep_empty(size_t in_use);
 
 /*
- * Does a heap of so many superslabs in use ask for huge pages for the next one,
- * which a class with so many slabs needs? What is made for a class that fills
- * its slabs is used whole; one slab each of many classes is mostly untouched.
+ * Huge pages, by evidence: memory asks for them when memory like it, mapped
+ * before without them, turned out to be used whole. Else a heap of which a byte
+ * is touched here and there would take 2 MiB for each.
  */
-bool hm_ace_wants_huge(size_t in_use, unsigned cls, size_t slabs);
+
+/* Does a heap of so many superslabs in use ask at all? Every eighth does not, as evidence. */
+bool hm_ace_wants_huge(size_t in_use);
+
+/* The same of a large block of so many bytes, which is the nth. */
+bool hm_ace_wants_huge_large(size_t size, uint64_t n);
+
+/* Is nearly all of the unit (2 MiB) in memory? A system call. */
+bool hm_ace_is_unit_dense(const char *unit);
+
+/* The same of a large block that hm_ace_wants_huge_large speaks of, by samples. */
+bool hm_ace_is_block_dense(const char *base, size_t size);
 
 #endif

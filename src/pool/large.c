@@ -15,7 +15,7 @@
 #include "base/geometry.h"
 #include "os/lock.h"
 #include "os/os.h"
-#include "policy/sizeclass.h"
+#include "policy/ace.h"
 #include "pool/large_cache.h"
 #include "pool/large_shape.h"
 #include "pool/pool.h"
@@ -152,10 +152,50 @@ static bool make_room(void)
 	return hm_large_purge() + hm_pool_unmap_empty() > 0;
 }
 
+/* Live blocks that are looked at for one that can tell; each costs a cache miss. */
+#define WITNESSES 16
+
+/*
+ * Was the youngest live block that has no huge pages used whole? Block and size
+ * are read under the lock, its pages asked for without: if it goes meanwhile
+ * the answer is about something else, and harmless.
+ */
+static bool wants_huge(size_t size)
+{
+	const char *evidence = NULL;
+	size_t evidence_size = 0;
+	struct hm_list *n;
+
+	hm_lock_take(&live.lock);
+	if (hm_ace_wants_huge_large(size, live.allocated)) {
+		n = live.list.next;
+		for (unsigned i = 0; n != &live.list && i < WITNESSES; n = n->next, i++) {
+			struct hm_large *l = hm_container(n, struct hm_large, node);
+
+			if (l->huge || !hm_ace_wants_huge_large(l->map_size, 0))
+				continue;
+			evidence = (const char *)l;
+			evidence_size = l->map_size;
+			break;
+		}
+	}
+	hm_lock_release(&live.lock);
+	return evidence != NULL && hm_ace_is_block_dense(evidence, evidence_size);
+}
+
+/* The whole of it, or the mapping would be two that mremap cannot move together. */
+static void make_huge(struct hm_large *l, size_t size)
+{
+	l->huge = hm_os_advise_huge(l, size);
+}
+
 static struct hm_large *map_block(const struct hm_large_shape *s)
 {
+	bool huge = wants_huge(s->exact);
 	struct hm_large *l = hm_large_map(s);
 
+	if (l != NULL && huge)
+		make_huge(l, s->size);
 	if (l != NULL && !enter(l, hm_large_is_shifted(s->offset))) {
 		(void)hm_os_unmap(l, s->size);
 		return NULL;
@@ -320,6 +360,10 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 	    (size >= old_size || !may_move || old_size - size < old_size / 8))
 		return user_of(l);
 	if (size > old_size && may_move) {
+		/* What was filled so far is the evidence. */
+		if (!l->huge && hm_ace_wants_huge_large(old_size, 0) &&
+		    hm_ace_is_block_dense((const char *)l, old_size))
+			make_huge(l, old_size);
 		user = grow(l, size, false);
 		return user != NULL ? user : grow(l, exact, true);
 	}

@@ -28,6 +28,7 @@ struct hm_large {
 	size_t user_size;    /* usable bytes: map_size - user_offset (less the canary) */
 	struct hm_list node; /* of the live or of the cached ones */
 	bool zero;           /* the user bytes are known to be zero */
+	bool huge;           /* asked for huge pages */
 	uint64_t freed_at;   /* order of entry into the cache */
 };
 

@@ -114,6 +114,7 @@ static struct hm_large *cut(struct hm_large *l, size_t size)
 	rest->map_size = l->map_size - size;
 	rest->user_offset = 0;
 	rest->zero = false;
+	rest->huge = l->huge;
 	rest->freed_at = l->freed_at;
 	l->map_size = size;
 	return rest;
@@ -178,7 +179,8 @@ static struct hm_large *join_neighbours(struct hm_large *l)
 		next = n->next;
 		low = other < l ? other : l;
 		high = other < l ? l : other;
-		if ((char *)low + low->map_size != (char *)high)
+		/* Two kinds of mapping would be one block that mremap cannot move. */
+		if ((char *)low + low->map_size != (char *)high || low->huge != high->huge)
 			continue;
 		unlink_kept(other);
 		hm_registry_set(high, HM_REG_NONE);

@@ -28,7 +28,6 @@ static struct {
 	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
 	size_t nr_all, nr_warm, nr_cold;
-	size_t in_class[HM_CLASSES]; /* slabs in use */
 	uint64_t acquired, released;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
 
@@ -158,8 +157,10 @@ static struct hm_superslab *map_superslab(bool huge)
 	else
 		hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
 	ss = hm_zone_unit(z, base);
-	ss->base = base;
-	ss->huge = huge;
+	/* Walkers may stand on the record of a unit that was a superslab before. */
+	if (ss->base == NULL)
+		ss->base = base;
+	hm_store_relaxed(&ss->huge, huge);
 	/* Not free before add: who walks the list of all may stand on this record. */
 	hm_list_init(&ss->node);
 	hm_store_relaxed(&ss->zero_mask, ALL);
@@ -168,14 +169,37 @@ static struct hm_superslab *map_superslab(bool huge)
 	return ss;
 }
 
-/* Called and returns with the lock held; drops it around the system calls. */
-static struct hm_superslab *grow(unsigned cls)
+/*
+ * The base of the newest superslab but one that was mapped without huge pages
+ * and has no free slab, or NULL: the newest itself is being filled still. One
+ * in eight has none (hm_ace_wants_huge), so a few steps back find it.
+ */
+static const char *witness(void)
 {
-	bool huge = hm_ace_wants_huge(in_use(), cls, pool.in_class[cls]);
+	struct hm_list *n = pool.all.prev;
+	bool second = false;
+
+	for (unsigned i = 0; n != &pool.all && i < 4 * 8; n = n->prev, i++) {
+		struct hm_superslab *ss = hm_container(n, struct hm_superslab, all_node);
+
+		if (hm_load_relaxed(&ss->huge) || hm_load_relaxed(&ss->kind) != HM_REG_SUPERSLAB ||
+		    hm_load_relaxed(&ss->free_mask) != 0)
+			continue;
+		if (second)
+			return ss->base;
+		second = true;
+	}
+	return NULL;
+}
+
+/* Called and returns with the lock held; drops it around the system calls. */
+static struct hm_superslab *grow(void)
+{
+	const char *evidence = hm_ace_wants_huge(in_use()) ? witness() : NULL;
 	struct hm_superslab *ss;
 
 	unlock_pool();
-	ss = map_superslab(huge);
+	ss = map_superslab(evidence != NULL && hm_ace_is_unit_dense(evidence));
 	lock_pool();
 	if (ss != NULL)
 		add(ss);
@@ -216,7 +240,7 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 	lock_pool();
 	ss = find(n);
 	if (ss == NULL)
-		ss = grow(cls);
+		ss = grow();
 	/* The OS refused: another thread may have released something meanwhile. */
 	if (ss == NULL)
 		ss = find(n);
@@ -225,7 +249,6 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 		return NULL;
 	}
 	first = take_span(ss, n, zero);
-	pool.in_class[cls] += n;
 	unlock_pool();
 
 	s = hm_slab_of_superslab(ss, first);
@@ -257,7 +280,7 @@ static void purge_oldest(void)
 void hm_pool_release(struct hm_slab *s)
 {
 	struct hm_superslab *ss = hm_superslab_of(s);
-	unsigned cls = s->cls, n = hm_classes[cls].slabs;
+	unsigned n = hm_classes[s->cls].slabs;
 	uint32_t bits = span_bits(hm_slab_number(s), n);
 
 	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
@@ -270,7 +293,6 @@ void hm_pool_release(struct hm_slab *s)
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | bits);
 	enqueue(ss);
 	pool.released++;
-	pool.in_class[cls] -= n;
 	/* Two at most: what becomes empty lowers what may stay, too. */
 	for (unsigned i = 0; i < 2 && pool.nr_warm > hm_ace_keep_empty(in_use()); i++)
 		purge_oldest();

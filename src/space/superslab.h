@@ -28,7 +28,7 @@ enum hm_reg_kind {
 
 struct hm_superslab {
 	_Atomic uint8_t kind; /* enum hm_reg_kind */
-	bool huge;            /* asked for huge pages */
+	_Atomic bool huge;    /* asked for huge pages */
 	_Atomic uint32_t free_mask; /* bit i: slab i is free */
 	_Atomic uint32_t zero_mask; /* bit i: slab i's memory is known to be zero */
 	char *base;

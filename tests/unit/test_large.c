@@ -609,6 +609,86 @@ START_TEST(threads)
 }
 END_TEST
 
+static bool refuse_mincore(const char *call)
+{
+	return strcmp(call, "mincore") == 0;
+}
+
+static bool has_huge(size_t n, unsigned touched)
+{
+	char *p = get(n, 16);
+
+	memset(p, 1, n / 8 * touched);
+	return hm_large_find(p)->huge;
+}
+
+/* Does this kernel know of huge pages at all? */
+static bool have_huge(void)
+{
+	char *p = hm_os_map_aligned(2 * MIB, 2 * MIB);
+	bool done = hm_os_advise_huge(p, 2 * MIB);
+
+	ck_assert(hm_os_unmap(p, 2 * MIB));
+	return done;
+}
+
+/* A block asks for huge pages when the one before, without them, was used whole. */
+START_TEST(huge_pages)
+{
+	bool have = have_huge();
+
+	ck_assert(!has_huge(9 * MIB, 1));
+	ck_assert(!has_huge(9 * MIB, 5));
+	ck_assert(!has_huge(9 * MIB, 8));
+	hm_os_fail_hook = refuse_mincore;
+	ck_assert(!has_huge(9 * MIB, 8));
+	hm_os_fail_hook = NULL;
+	ck_assert(has_huge(9 * MIB, 1) == have);
+	ck_assert(has_huge(30 * MIB, 1) == have);
+	ck_assert(has_huge(5 * MIB, 1) == have);
+	/* The eighth has none whatever the others did; and the next learn from it. */
+	ck_assert(!has_huge(9 * MIB, 1));
+	ck_assert(!has_huge(9 * MIB, 1));
+	/* Too short for one. */
+	ck_assert(!has_huge(3 * MIB, 8));
+	hm_options.huge_after = 0;
+	ck_assert(!has_huge(9 * MIB, 8));
+}
+END_TEST
+
+START_TEST(huge_pages_for_what_grows)
+{
+	char *full = get(9 * MIB, 16), *part = get(9 * MIB, 16);
+
+	memset(full, 1, 9 * MIB);
+	memset(part, 1, 5 * MIB);
+	full = hm_large_resize(hm_large_find(full), 20 * MIB, true);
+	part = hm_large_resize(hm_large_find(part), 20 * MIB, true);
+	ck_assert(hm_large_find(full)->huge == have_huge());
+	ck_assert(!hm_large_find(part)->huge);
+	ck_assert_int_eq(full[9 * MIB - 1], 1);
+	ck_assert_int_eq(part[5 * MIB - 1], 1);
+}
+END_TEST
+
+/* The cache joins no two kinds, of which mremap could not move the one that they make. */
+START_TEST(huge_pages_in_the_cache)
+{
+	char *plain = get(9 * MIB, 16), *huge;
+
+	memset(plain, 1, 9 * MIB);
+	huge = get(9 * MIB, 16);
+	drop(plain);
+	drop(huge);
+	ck_assert_uint_eq(counts().cached, have_huge() ? 2 : 1);
+	/* What is cut off one is of its kind. */
+	plain = get(9 * MIB, 16);
+	ck_assert_uint_eq(counts().cached, 1);
+	drop(plain);
+	ck_assert_uint_eq(counts().cached, have_huge() ? 2 : 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -616,6 +696,7 @@ int main(void)
 		cache_grows_a_block,
 		cache_grows_with_heap, resize_keeps, resize_in_place, map_fails,
 		no_spare_room, impossible, remap_fails, unmap_fails, canary, fork_child, threads,
+		huge_pages, huge_pages_for_what_grows, huge_pages_in_the_cache,
 	};
 	Suite *s = suite_create("large");
 	TCase *c = tcase_create("large");

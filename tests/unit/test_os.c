@@ -1,5 +1,5 @@
 /*
- * test_os.c - the OS contract: page size, purge, populate, advice, clock,
+ * test_os.c - the OS contract: page size, purge, populate, how_much_is_resident, advice, clock,
  * threads, files, futex. (Address space: test_os_map.c.)
  *
  * owns: nothing.
@@ -105,6 +105,28 @@ START_TEST(populate)
 	ck_assert_int_eq(errno, ODD_ERRNO);
 	ck_assert_uint_eq(resident(p, size), 16);
 	ck_assert_int_eq(p[5 * page], 42);
+}
+END_TEST
+
+/* More pages than are asked about at a time. */
+START_TEST(how_much_is_resident)
+{
+	size_t page = hm_os_page_size(), size = 1200 * page;
+	char *p = hm_os_map_aligned(size, page);
+
+	(void)hm_os_advise_nohuge(p, size);
+	errno = ODD_ERRNO;
+	ck_assert_uint_eq(hm_os_resident(p, size), 0);
+	p[0] = p[511 * page] = p[512 * page] = p[1199 * page] = 1;
+	ck_assert_uint_eq(hm_os_resident(p, size), 4 * page);
+	ck_assert_uint_eq(hm_os_resident(p + page, size - page), 3 * page);
+	fail_from("mincore", 0);
+	ck_assert_uint_eq(hm_os_resident(p, size), 0);
+	hm_os_fail_hook = NULL;
+	ck_assert(hm_os_unmap(p + 1024 * page, size - 1024 * page));
+	/* What nobody maps is not resident, and no error. */
+	ck_assert_uint_eq(hm_os_resident(p, size), 3 * page);
+	ck_assert_int_eq(errno, ODD_ERRNO);
 }
 END_TEST
 
@@ -270,6 +292,7 @@ int main(void)
 	tcase_add_test(t, page_size);
 	tcase_add_test(t, purge);
 	tcase_add_test(t, populate);
+	tcase_add_test(t, how_much_is_resident);
 	tcase_add_test(t, populate_on_an_old_kernel);
 	tcase_add_test(t, advise);
 	tcase_add_test(t, clock_advances);

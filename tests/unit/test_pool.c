@@ -428,17 +428,54 @@ static unsigned huge_superslabs(void)
 	return n;
 }
 
-/* A few slabs of each class are mostly untouched, however many they are together. */
+/* n slabs, of which the part `written` (in eighths) is touched. */
+static void use_slabs(unsigned n, unsigned written)
+{
+	while (n-- > 0)
+		memset(hm_slab_start(acquire(3)), 1, HM_SLAB_SIZE / 8 * written);
+}
+
+static bool refuse_mincore(const char *call)
+{
+	return strcmp(call, "mincore") == 0;
+}
+
+/* What is taken from the pool is not used whole, for all one knows. */
+START_TEST(no_huge_pages_for_what_is_sparse)
+{
+	unsigned superslabs = 3 * (unsigned)hm_options.huge_after;
+
+	for (unsigned i = 0; i < superslabs; i++)
+		use_slabs(HM_SLABS, i % 2 == 0 ? 1 : 6);
+	ck_assert_uint_eq(counts().superslabs, superslabs);
+	ck_assert_uint_eq(huge_superslabs(), 0);
+	/* Nobody tells. */
+	hm_os_fail_hook = refuse_mincore;
+	for (unsigned i = 0; i < superslabs; i++)
+		use_slabs(HM_SLABS, 8);
+	ck_assert_uint_eq(huge_superslabs(), 0);
+}
+END_TEST
+
 START_TEST(huge_pages_for_what_is_dense)
 {
-	for (unsigned i = 0; i < 12; i++)
-		for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-			acquire(cls);
-	ck_assert_uint_gt(counts().superslabs, 2 * hm_options.huge_after);
+	unsigned after = (unsigned)hm_options.huge_after, asked;
+
+	use_slabs(after * HM_SLABS, 8);
 	ck_assert_uint_eq(huge_superslabs(), 0);
-	for (unsigned i = 0; i < 2000; i++)
-		acquire(3);
-	ck_assert((huge_superslabs() > 0) == (HM_GUARDS != 2));
+	use_slabs(32 * HM_SLABS, 8);
+	asked = huge_superslabs();
+	/* All but one in eight. */
+	ck_assert_uint_eq(asked, 28);
+	/* It learns that the program has changed from these. */
+	use_slabs(64 * HM_SLABS, 1);
+	ck_assert_uint_le(huge_superslabs(), asked + 24);
+	asked = huge_superslabs();
+	use_slabs(32 * HM_SLABS, 1);
+	ck_assert_uint_eq(huge_superslabs(), asked);
+	hm_options.huge_after = 0;
+	use_slabs(64 * HM_SLABS, 8);
+	ck_assert_uint_eq(huge_superslabs(), asked);
 }
 END_TEST
 
@@ -447,7 +484,8 @@ int main(void)
 	const TTest *tests[] = { masks, random_spans, class_is_checked, best_fit,
 				 recycling_across_classes, empties_beyond_keep_empty_are_purged,
 				 zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses,
-				 purge_refused, prewarm, huge_pages_for_what_is_dense };
+				 purge_refused, prewarm, no_huge_pages_for_what_is_sparse,
+				 huge_pages_for_what_is_dense };
 
 	return SUPPORT_RUN("pool", tests);
 }
