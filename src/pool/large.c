@@ -156,8 +156,8 @@ static bool make_room(void)
 #define WITNESSES 16
 
 /*
- * Was the youngest live block that has no huge pages used whole? Block and size
- * are read under the lock, its pages asked for without: if it goes meanwhile
+ * Was the youngest live block of half the size at least, without huge pages, used
+ * whole? It is read under the lock, its pages asked for without: if it goes meanwhile
  * the answer is about something else, and harmless.
  */
 static bool wants_huge(size_t size)
@@ -172,7 +172,8 @@ static bool wants_huge(size_t size)
 		for (unsigned i = 0; n != &live.list && i < WITNESSES; n = n->next, i++) {
 			struct hm_large *l = hm_container(n, struct hm_large, node);
 
-			if (l->huge || !hm_ace_wants_huge_large(l->map_size, 0))
+			if (l->huge || l->map_size < size / 2 ||
+			    !hm_ace_wants_huge_large(l->map_size, 0))
 				continue;
 			evidence = (const char *)l;
 			evidence_size = l->map_size;
