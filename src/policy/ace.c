@@ -17,11 +17,11 @@ unsigned hm_ace_partial_max(unsigned heaps)
 	return heaps <= 1 ? UINT32_MAX : 64;
 }
 
-size_t hm_ace_keep_empty(size_t in_use)
+size_t hm_ace_dirty_max(size_t lately)
 {
-	size_t share = in_use / 8;
+	size_t most = hm_options.dirty_max / HM_SLAB_SIZE;
 
-	return share > hm_options.keep_empty ? share : hm_options.keep_empty;
+	return most != 0 && most < lately / 4 ? lately / 4 : most;
 }
 
 /* Each so many-th superslab or large block is mapped without huge pages, to be looked at later. */

@@ -13,8 +13,8 @@
 /* Partial slabs of a class that one heap keeps for itself, with so many heaps in use. */
 unsigned hm_ace_partial_max(unsigned heaps);
 
-/* Empty superslabs that stay resident, of so many in use. */
-size_t hm_ace_keep_empty(size_t in_use);
+/* Slabs that may be free and resident, when so many were in use of late. */
+size_t hm_ace_dirty_max(size_t lately);
 
 /*
  * Huge pages, by evidence: memory asks for them when memory like it, mapped

@@ -16,8 +16,9 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
+#include "policy/options.h"
+#include "pool/superslab_map.h"
 #include "slab/remote.h"
-#include "space/registry.h"
 
 #define ALL ((uint32_t)UINT32_MAX)
 
@@ -27,8 +28,11 @@ static struct {
 	uint32_t runs; /* bit r: by_run[r] is not empty */
 	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
+	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold;
-	uint64_t acquired, released;
+	size_t in_use, lately, nr_dirty; /* slabs */
+	uint64_t now; /* ms, as of one of the last 16 releases */
+	uint64_t acquired, released, purged;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
 
 static void lock_pool(void)
@@ -41,6 +45,7 @@ static void lock_pool(void)
 	hm_list_init(&pool.warm);
 	hm_list_init(&pool.cold);
 	hm_list_init(&pool.all);
+	hm_list_init(&pool.dirty);
 	pool.ready = true;
 }
 
@@ -49,17 +54,19 @@ static void unlock_pool(void)
 	hm_lock_release(&pool.lock);
 }
 
-static uint32_t span_bits(unsigned first, unsigned n)
-{
-	return (ALL >> (HM_SLABS - n)) << first;
-}
-
 /* All of it is known to be zero. */
 static bool is_clean(const struct hm_superslab *ss)
 {
 	return hm_load_relaxed(&ss->zero_mask) == ALL;
 }
 
+/* Free, and resident for all one knows. */
+static uint32_t dirty_mask(const struct hm_superslab *ss)
+{
+	return hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
+}
+
+/* Off the lists, for a change of its masks; its place among the dirty ones stays. */
 static void unqueue(struct hm_superslab *ss)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
@@ -67,6 +74,7 @@ static void unqueue(struct hm_superslab *ss)
 	if (hm_list_empty(&ss->node))
 		return;
 	hm_list_remove(&ss->node);
+	pool.nr_dirty -= hm_popcount32(dirty_mask(ss));
 	if (mask == ALL) {
 		if (is_clean(ss))
 			pool.nr_cold--;
@@ -80,11 +88,23 @@ static void unqueue(struct hm_superslab *ss)
 	}
 }
 
+static void enqueue_dirty(struct hm_superslab *ss)
+{
+	uint32_t dirty = dirty_mask(ss);
+
+	pool.nr_dirty += hm_popcount32(dirty);
+	if (dirty == 0)
+		hm_list_remove(&ss->dirty_node);
+	else if (hm_list_empty(&ss->dirty_node))
+		hm_list_add_head(&pool.dirty, &ss->dirty_node);
+}
+
 static void enqueue(struct hm_superslab *ss)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
 	unsigned run;
 
+	enqueue_dirty(ss);
 	if (mask == 0)
 		return;
 	if (mask != ALL) {
@@ -119,7 +139,7 @@ static struct hm_superslab *find(unsigned n)
 	return NULL;
 }
 
-static size_t in_use(void)
+static size_t superslabs_in_use(void)
 {
 	return pool.nr_all - pool.nr_warm - pool.nr_cold;
 }
@@ -132,41 +152,6 @@ static void add(struct hm_superslab *ss)
 	hm_store_relaxed(&ss->free_mask, ALL);
 	pool.nr_all++;
 	enqueue(ss);
-}
-
-/*
- * Maps a superslab, all slabs free and zero, registered, on no list. NULL when
- * the OS refused.
- */
-static struct hm_superslab *map_superslab(bool huge)
-{
-	char *base = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE);
-	struct hm_superslab *ss;
-	struct hm_zone *z;
-
-	if (base == NULL)
-		return NULL;
-	z = hm_registry_reserve(base);
-	if (z == NULL) {
-		hm_os_unmap(base, HM_SUPERSLAB_SIZE);
-		return NULL;
-	}
-	/* Before the first touch: with huge pages "always" the whole range would fault in. */
-	if (huge)
-		hm_os_advise_huge(base, HM_SUPERSLAB_SIZE);
-	else
-		hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
-	ss = hm_zone_unit(z, base);
-	/* Walkers may stand on the record of a unit that was a superslab before. */
-	if (ss->base == NULL)
-		ss->base = base;
-	hm_store_relaxed(&ss->huge, huge);
-	/* Not free before add: who walks the list of all may stand on this record. */
-	hm_list_init(&ss->node);
-	hm_store_relaxed(&ss->zero_mask, ALL);
-	hm_slab_init_superslab(ss);
-	hm_registry_set(base, HM_REG_SUPERSLAB);
-	return ss;
 }
 
 /*
@@ -195,11 +180,11 @@ static const char *witness(void)
 /* Called and returns with the lock held; drops it around the system calls. */
 static struct hm_superslab *grow(void)
 {
-	const char *evidence = hm_ace_wants_huge(in_use()) ? witness() : NULL;
+	const char *evidence = hm_ace_wants_huge(superslabs_in_use()) ? witness() : NULL;
 	struct hm_superslab *ss;
 
 	unlock_pool();
-	ss = map_superslab(evidence != NULL && hm_ace_is_unit_dense(evidence));
+	ss = hm_superslab_map(evidence != NULL && hm_ace_is_unit_dense(evidence));
 	lock_pool();
 	if (ss != NULL)
 		add(ss);
@@ -219,7 +204,7 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
 	uint32_t clean = hm_load_relaxed(&ss->zero_mask);
 	unsigned first = hm_mask_find_run(prefer_dirty(mask, clean, n), n);
-	uint32_t bits = span_bits(first, n);
+	uint32_t bits = hm_mask_span(first, n);
 
 	hm_check((mask & bits) == bits);
 	unqueue(ss);
@@ -229,6 +214,14 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 	*zero = (clean & bits) == bits;
 	pool.acquired++;
 	return first;
+}
+
+/* Slabs in use of late: what was, and forgets a part of what went at each release. */
+static void note_in_use(void)
+{
+	if (pool.lately < pool.in_use)
+		pool.lately = pool.in_use;
+	pool.lately -= (pool.lately - pool.in_use) / 1024;
 }
 
 struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
@@ -249,6 +242,8 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 		return NULL;
 	}
 	first = take_span(ss, n, zero);
+	pool.in_use += n;
+	note_in_use();
 	unlock_pool();
 
 	s = hm_slab_of_superslab(ss, first);
@@ -257,31 +252,95 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 }
 
 /*
- * The warm superslab that was used longest ago goes cold. Drops the lock for the
- * system call; meanwhile the superslab has no free slab and is on no list, so
- * nobody finds it.
+ * Everything free and dirty in ss, with the lock held, which is dropped for the
+ * system calls: meanwhile these slabs are not free, so nobody takes them.
+ * Returns the slabs purged.
  */
-static void purge_oldest(void)
+static unsigned purge_superslab(struct hm_superslab *ss)
 {
-	struct hm_superslab *ss = from_node(pool.warm.prev);
-	bool done;
+	uint32_t take = dirty_mask(ss), done;
 
+	if (take == 0)
+		return 0;
 	unqueue(ss);
-	hm_store_relaxed(&ss->free_mask, 0);
-	unlock_pool();
-	done = hm_os_purge(ss->base, HM_SUPERSLAB_SIZE);
-	lock_pool();
-	hm_store_relaxed(&ss->free_mask, ALL);
-	if (done)
-		hm_store_relaxed(&ss->zero_mask, ALL);
+	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) & ~take);
 	enqueue(ss);
+	unlock_pool();
+	done = hm_superslab_purge(ss, take);
+	lock_pool();
+	unqueue(ss);
+	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | take);
+	hm_store_relaxed(&ss->zero_mask, hm_load_relaxed(&ss->zero_mask) | done);
+	enqueue(ss);
+	pool.purged += hm_popcount32(done);
+	return hm_popcount32(done);
+}
+
+/* One with huge pages would lose them for a few of its slabs. */
+static bool is_worth_it(const struct hm_superslab *ss)
+{
+	return !hm_load_relaxed(&ss->huge) ||
+	       hm_popcount32(hm_load_relaxed(&ss->free_mask)) >= HM_SLABS / 2;
+}
+
+/* Into which nothing was released for longest, of a few; NULL when nothing is dirty. */
+static struct hm_superslab *oldest_dirty(void)
+{
+	struct hm_list *n = pool.dirty.prev;
+
+	for (unsigned i = 0; i < 8 && n != &pool.dirty; i++, n = n->prev) {
+		struct hm_superslab *ss = hm_container(n, struct hm_superslab, dirty_node);
+
+		if (is_worth_it(ss))
+			return ss;
+	}
+	return hm_list_empty(&pool.dirty) ?
+		       NULL :
+		       hm_container(pool.dirty.prev, struct hm_superslab, dirty_node);
+}
+
+/* The oldest, when the purge delay has passed since it was dirtied. Slabs. */
+static unsigned purge_expired(void)
+{
+	struct hm_superslab *ss = oldest_dirty();
+
+	return ss != NULL && pool.now >= ss->dirtied + hm_options.purge_delay ?
+		       purge_superslab(ss) :
+		       0;
+}
+
+/* What one call does at most: slabs, and system calls or so. */
+#define PURGE_SLABS 64
+#define PURGE_TIMES 16
+
+/*
+ * Dirty memory stays within its bound: from above it, down to three quarters. A
+ * release adds 31 slabs at most and this takes 64, or 16 times some, so that it
+ * holds when the frees stop and nobody calls any more.
+ */
+static void limit_dirty(void)
+{
+	size_t limit = hm_ace_dirty_max(pool.lately);
+	unsigned slabs = 0;
+
+	if (pool.nr_dirty <= limit) {
+		(void)purge_expired();
+		return;
+	}
+	for (unsigned i = 0; i < PURGE_TIMES && slabs < PURGE_SLABS; i++) {
+		struct hm_superslab *ss = oldest_dirty();
+
+		if (ss == NULL || pool.nr_dirty <= limit - limit / 4)
+			return;
+		slabs += purge_superslab(ss);
+	}
 }
 
 void hm_pool_release(struct hm_slab *s)
 {
 	struct hm_superslab *ss = hm_superslab_of(s);
 	unsigned n = hm_classes[s->cls].slabs;
-	uint32_t bits = span_bits(hm_slab_number(s), n);
+	uint32_t bits = hm_mask_span(hm_slab_number(s), n);
 
 	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
 	hm_store_relaxed(&s->binder, NULL);
@@ -292,60 +351,24 @@ void hm_pool_release(struct hm_slab *s)
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | bits);
 	enqueue(ss);
-	pool.released++;
-	/* Two at most: what becomes empty lowers what may stay, too. */
-	for (unsigned i = 0; i < 2 && pool.nr_warm > hm_ace_keep_empty(in_use()); i++)
-		purge_oldest();
+	hm_list_remove(&ss->dirty_node);
+	hm_list_add_head(&pool.dirty, &ss->dirty_node);
+	if (pool.released++ % 16 == 0)
+		pool.now = hm_os_now_ms();
+	ss->dirtied = pool.now;
+	pool.in_use -= n;
+	note_in_use();
+	limit_dirty();
 	unlock_pool();
-}
-
-/* Purges the runs of slabs in `bits`, which were taken off the free mask. */
-static uint32_t purge_slabs(struct hm_superslab *ss, uint32_t bits)
-{
-	uint32_t done = 0;
-
-	while (bits != 0) {
-		unsigned first = hm_ctz32(bits);
-		uint32_t rest = ~(bits >> first);
-		unsigned n = rest == 0 ? HM_SLABS - first : hm_ctz32(rest);
-		uint32_t run = span_bits(first, n);
-
-		if (hm_os_purge(ss->base + first * HM_SLAB_SIZE, n * HM_SLAB_SIZE))
-			done |= run;
-		bits &= ~run;
-	}
-	return done;
-}
-
-/* Everything free and dirty in ss. Returns the slabs purged. */
-static unsigned purge_free_slabs(struct hm_superslab *ss)
-{
-	uint32_t take, done;
-
-	lock_pool();
-	unqueue(ss);
-	take = hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
-	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) & ~take);
-	enqueue(ss);
-	unlock_pool();
-	if (take == 0)
-		return 0;
-
-	done = purge_slabs(ss, take);
-	lock_pool();
-	unqueue(ss);
-	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | take);
-	hm_store_relaxed(&ss->zero_mask, hm_load_relaxed(&ss->zero_mask) | done);
-	enqueue(ss);
-	unlock_pool();
-	return hm_popcount32(done);
 }
 
 static void purge_one(struct hm_superslab *ss, void *arg)
 {
 	size_t *bytes = arg;
 
-	*bytes += purge_free_slabs(ss) * HM_SLAB_SIZE;
+	lock_pool();
+	*bytes += purge_superslab(ss) * HM_SLAB_SIZE;
+	unlock_pool();
 }
 
 size_t hm_pool_purge_all(void)
@@ -356,12 +379,25 @@ size_t hm_pool_purge_all(void)
 	return bytes;
 }
 
+size_t hm_pool_purge_expired(void)
+{
+	size_t slabs = 0;
+	unsigned n;
+
+	lock_pool();
+	pool.now = hm_os_now_ms();
+	while ((n = purge_expired()) > 0)
+		slabs += n;
+	unlock_pool();
+	return slabs * HM_SLAB_SIZE;
+}
+
 size_t hm_pool_prewarm(size_t n)
 {
 	size_t done = 0;
 
 	for (; done < n; done++) {
-		struct hm_superslab *ss = map_superslab(false);
+		struct hm_superslab *ss = hm_superslab_map(false);
 
 		if (ss == NULL)
 			break;
@@ -383,19 +419,10 @@ static struct hm_superslab *take_empty(void)
 		return NULL;
 	ss = from_node(l->prev);
 	unqueue(ss);
+	hm_list_remove(&ss->dirty_node);
 	hm_store_relaxed(&ss->free_mask, 0);
 	pool.nr_all--;
 	return ss;
-}
-
-/* Its record stays, and says that there is nothing: no pointer to it can be stale. */
-static bool unmap_superslab(struct hm_superslab *ss)
-{
-	hm_registry_set(ss->base, HM_REG_NONE);
-	if (hm_os_unmap(ss->base, HM_SUPERSLAB_SIZE))
-		return true;
-	hm_registry_set(ss->base, HM_REG_SUPERSLAB);
-	return false;
 }
 
 size_t hm_pool_unmap_empty(void)
@@ -407,7 +434,7 @@ size_t hm_pool_unmap_empty(void)
 	lock_pool();
 	while (done && (ss = take_empty()) != NULL) {
 		unlock_pool();
-		done = unmap_superslab(ss);
+		done = hm_superslab_unmap(ss);
 		lock_pool();
 		if (done) {
 			bytes += HM_SUPERSLAB_SIZE;
@@ -425,6 +452,9 @@ void hm_pool_get_counts(struct hm_pool_counts *out)
 	out->superslabs = pool.nr_all;
 	out->empty = pool.nr_warm + pool.nr_cold;
 	out->purged = pool.nr_cold;
+	out->in_use = pool.in_use;
+	out->dirty = pool.nr_dirty;
+	out->lately = pool.lately;
 	out->acquired = pool.acquired;
 	out->released = pool.released;
 	unlock_pool();

@@ -3,9 +3,11 @@
  *
  * owns: all superslabs; their masks and lists, under one lock.
  * A free slab serves any class. Placement prefers the superslab with the
- * tightest fit, so that sparse ones drain and become empty; empty superslabs
- * are kept, the oldest of too many are purged; they are unmapped only when the
- * OS refused memory. No soft caps: acquiring fails only when the OS does.
+ * tightest fit, so that sparse ones drain and become empty. Free slabs that are
+ * resident stay so within a bound (ace.h) and for a while (option purge_delay,
+ * looked at when slabs are released); what is beyond is purged, the superslab
+ * that nothing was released into for longest first. Superslabs are unmapped only
+ * when the OS refused memory. No soft caps: acquiring fails only when the OS does.
  * called from: heap/ and pool/waiting.c.
  */
 #ifndef HM_POOL_POOL_H
@@ -24,6 +26,9 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero);
 /* Owner, all blocks back (used == 0): the span is free for any class at once. */
 void hm_pool_release(struct hm_slab *s);
 
+/* Gives back what is free and has waited for the purge delay. Returns the bytes purged. */
+size_t hm_pool_purge_expired(void);
+
 /* Gives every page of free slabs back to the OS. Returns the bytes purged. */
 size_t hm_pool_purge_all(void);
 
@@ -40,6 +45,9 @@ struct hm_pool_counts {
 	size_t superslabs; /* mapped */
 	size_t empty;      /* of these, with no slab in use */
 	size_t purged;     /* of these, purged */
+	size_t in_use;     /* slabs that are not free */
+	size_t lately;     /* the same, as it was of late */
+	size_t dirty;      /* slabs that are free and resident */
 	uint64_t acquired, released; /* spans, ever */
 };
 void hm_pool_get_counts(struct hm_pool_counts *out);

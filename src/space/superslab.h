@@ -34,7 +34,15 @@ struct hm_superslab {
 	char *base;
 	struct hm_list node;     /* pool list by longest free run, or of the empty ones */
 	struct hm_list all_node; /* all superslabs */
+	struct hm_list dirty_node; /* those with free slabs that are not known to be zero */
+	uint64_t dirtied; /* ms: when a slab was last released here */
 };
+
+/* n bits from the first on. */
+hm_inline uint32_t hm_mask_span(unsigned first, unsigned n)
+{
+	return (UINT32_MAX >> (HM_SLABS - n)) << first;
+}
 
 /* Length of the longest run of set bits. */
 hm_inline unsigned hm_mask_longest_run(uint32_t mask)

@@ -43,8 +43,8 @@ run_preloaded HAKMEM_VERBOSE=1 HAKMEM_PREWARM=99999999999999999999 HAKMEM_GUARDS
 expect_lines "numbers out of range" HAKMEM_PREWARM HAKMEM_GUARDS
 run_preloaded HAKMEM_VERBOSE=1 HAKMEM_STATS=$'a\nhakmem: b\e[1m' "$show"
 expect_lines "a value cannot break the line" HAKMEM_STATS
-run_preloaded HAKMEM_VERBOSE=1 HAKMEM_KEEP_EMPTY="$(printf '%05000d' 7)x" "$show"
-expect_lines "a long value is cut" HAKMEM_KEEP_EMPTY
+run_preloaded HAKMEM_VERBOSE=1 HAKMEM_DIRTY_MAX="$(printf '%05000d' 7)x" "$show"
+expect_lines "a long value is cut" HAKMEM_DIRTY_MAX
 [ "$(wc -c <"$tmp/err")" -lt 400 ] || bad "a long value is cut" "$tmp/err"
 
 # Every row of the table is known and takes its own bounds.

@@ -92,7 +92,7 @@ START_TEST(purged)
 	uint64_t state = support_seed;
 	void *p[MOST];
 
-	hm_options.keep_empty = 0;
+	hm_options.dirty_max = 0;
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		unsigned n = several(cls);
 
@@ -121,7 +121,7 @@ START_TEST(purge_refused)
 	uint64_t state = support_seed;
 	void *p[MOST];
 
-	hm_options.keep_empty = 0;
+	hm_options.dirty_max = 0;
 	hm_os_fail_hook = refuse_advice;
 	for (unsigned cls = 0; cls < HM_CLASSES; cls += 3) {
 		calloc_some(p, several(cls), cls, &state);

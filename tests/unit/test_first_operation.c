@@ -256,7 +256,7 @@ END_TEST
 static void check_options(void *arg)
 {
 	(void)arg;
-	setenv("HAKMEM_KEEP_EMPTY", "77", 1);
+	setenv("HAKMEM_DIRTY_MAX", "77", 1);
 	execl("/proc/self/exe", "test_first_operation", "--options", (char *)NULL);
 	_exit(4);
 }
@@ -302,6 +302,6 @@ int main(int argc, char **argv)
 	if (argc == 4)
 		return obey();
 	if (argc == 2 && is(argv[1], "--options"))
-		return hm_options.keep_empty == 77 ? 0 : 1;
+		return hm_options.dirty_max == 77 ? 0 : 1;
 	return SUPPORT_RUN("first_operation", tests);
 }

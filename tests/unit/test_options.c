@@ -118,7 +118,7 @@ START_TEST(parse_good)
 		uint64_t value;
 	} good[] = {
 		{ "prewarm", "0", 0 }, { "prewarm", "4096", 4096 }, { "prewarm", "007", 7 },
-		{ "prewarm", "4k", 4096 }, { "keep_empty", "1M", 1048576 },
+		{ "prewarm", "4k", 4096 }, { "dirty_max", "1M", 1048576 },
 		{ "large_cache", "3G", (uint64_t)3 << 30 }, { "large_cache", "2m", 2 << 20 },
 		{ "large_cache", "1024g", (uint64_t)1 << 40 }, { "large_cache", "0G", 0 },
 		{ "stats", "1", 1 }, { "stats", "yes", 1 }, { "stats", "on", 1 },
@@ -175,10 +175,10 @@ END_TEST
 
 START_TEST(all_are_read)
 {
-	WITH("A=b", "HAKMEM_PREWARM=12", "HAKMEM_KEEP_EMPTY=5", "HAKMEM_LARGE_CACHE=1M",
+	WITH("A=b", "HAKMEM_PREWARM=12", "HAKMEM_DIRTY_MAX=5", "HAKMEM_LARGE_CACHE=1M",
 	     "HAKMEM_HUGE_AFTER=0", "HAKMEM_STATS=yes", "HAKMEM_VERBOSE=1");
 	ck_assert_uint_eq(seen->prewarm, 12);
-	ck_assert_uint_eq(seen->keep_empty, 5);
+	ck_assert_uint_eq(seen->dirty_max, 5);
 	ck_assert_uint_eq(seen->large_cache, 1048576);
 	ck_assert_uint_eq(seen->huge_after, 0);
 	ck_assert_uint_eq(seen->stats, 1);
@@ -203,8 +203,8 @@ END_TEST
 START_TEST(reported_when_asked)
 {
 	WITH("HAKMEM_PREWARM=abc", "HAKMEM_NONSENSE=1", "HAKMEM_STATS=maybe", "HAKMEM_VERBOSE=1",
-	     "HAKMEM_=x", "HAKMEM_PREWARM2=7", "HAKMEM_KEEP_EMPTY=3");
-	ck_assert_uint_eq(seen->keep_empty, 3);
+	     "HAKMEM_=x", "HAKMEM_PREWARM2=7", "HAKMEM_DIRTY_MAX=3");
+	ck_assert_uint_eq(seen->dirty_max, 3);
 	ck_assert_uint_eq(seen->stats, 0);
 	ck_assert_str_eq(said,
 			 "hakmem: HAKMEM_PREWARM=abc: not a number from 0 to 4096; ignored\n"

@@ -227,30 +227,109 @@ START_TEST(recycling_across_classes)
 }
 END_TEST
 
-START_TEST(empties_beyond_keep_empty_are_purged)
+/* Resident pages of a superslab, as the system says. */
+static void count_resident(struct hm_superslab *ss, void *arg)
 {
-	unsigned whole = class_of_span(HM_SLABS);
-	struct hm_slab *all[40];
+	*(size_t *)arg += hm_os_resident(ss->base, HM_SUPERSLAB_SIZE);
+}
 
+static size_t resident_bytes(void)
+{
+	size_t bytes = 0;
+
+	hm_pool_each(count_resident, &bytes);
+	return bytes;
+}
+
+static void release_in_any_order(struct hm_slab **all, unsigned n, unsigned leave)
+{
+	uint64_t state = support_seed;
+
+	for (unsigned i = n; i > leave; i--) {
+		unsigned k = (unsigned)support_below(&state, i);
+
+		hm_pool_release(all[k]);
+		all[k] = all[i - 1];
+		must_say(counts().dirty <= hm_ace_dirty_max(counts().lately),
+			 "%zu dirty slabs, %zu in use, %zu of late", counts().dirty,
+			 counts().in_use, counts().lately);
+	}
+}
+
+/* In no order, so that few superslabs become empty: what is dirty is within the bound all along. */
+START_TEST(dirty_memory_is_bounded)
+{
+	static struct hm_slab *all[40 * HM_SLABS];
+	const unsigned n = 40 * HM_SLABS;
+
+	hm_options.huge_after = 0;
 	for (unsigned keep = 0; keep < 12; keep += 3) {
-		hm_options.keep_empty = keep;
-		for (unsigned i = 0; i < 40; i++) {
-			all[i] = acquire(whole);
-			memset(hm_slab_start(all[i]), 1, 100);
+		hm_options.dirty_max = keep * HM_SUPERSLAB_SIZE;
+		for (unsigned i = 0; i < n; i++) {
+			all[i] = acquire(5);
+			memset(hm_slab_start(all[i]), 1, HM_SLAB_SIZE);
 		}
-		for (unsigned i = 0; i < 40; i++) {
-			size_t bound, in_use, dirty;
-
-			hm_pool_release(all[i]);
-			in_use = counts().superslabs - counts().empty;
-			bound = hm_ace_keep_empty(in_use);
-			dirty = counts().empty - counts().purged;
-			must_say(dirty <= bound + 1, "%zu dirty, keep %zu", dirty, bound);
-		}
+		ck_assert_uint_eq(counts().dirty, 0);
+		ck_assert_uint_eq(counts().in_use, n);
+		release_in_any_order(all, n, n / 100);
+		/* What the counter says is what the system says. */
+		ck_assert_uint_eq(resident_bytes(),
+				  (counts().dirty + n / 100) * HM_SLAB_SIZE);
+		release_in_any_order(all, n / 100, 0);
 		ck_assert_uint_eq(counts().superslabs, 40);
 		ck_assert_uint_eq(counts().empty, 40);
-		ck_assert_uint_le(counts().empty - counts().purged, keep);
+		ck_assert_uint_eq(counts().in_use, 0);
 	}
+	/* Each call does a part. */
+	hm_options.dirty_max = 0;
+	for (unsigned i = 0; i < 10; i++)
+		hm_pool_release(acquire(5));
+	ck_assert_uint_eq(resident_bytes(), 0);
+}
+END_TEST
+
+/* Within the bound time decides, at a release or when it is asked for. */
+START_TEST(dirty_memory_expires)
+{
+	struct hm_slab *s = acquire(5);
+
+	memset(hm_slab_start(s), 1, HM_SLAB_SIZE);
+	hm_options.purge_delay = 3600 * 1000;
+	hm_pool_release(s);
+	ck_assert_uint_eq(hm_pool_purge_expired(), 0);
+	ck_assert_uint_eq(counts().dirty, 1);
+	hm_options.purge_delay = 0;
+	ck_assert_uint_eq(hm_pool_purge_expired(), HM_SLAB_SIZE);
+	ck_assert_uint_eq(resident_bytes(), 0);
+	hm_pool_release(acquire(5));
+	ck_assert_uint_eq(counts().dirty, 0);
+}
+END_TEST
+
+/* Huge pages are not broken up for a few slabs while there is something else. */
+START_TEST(dense_huge_pages_stay_whole)
+{
+	struct hm_slab *all[5 * HM_SLABS];
+
+	for (unsigned i = 0; i < 5 * HM_SLABS; i++) {
+		all[i] = acquire(5);
+		memset(hm_slab_start(all[i]), 1, HM_SLAB_SIZE);
+	}
+	hm_store_relaxed(&hm_superslab_of(all[0])->huge, true);
+	hm_options.dirty_max = 4 * HM_SLAB_SIZE;
+	hm_pool_release(all[0]);
+	for (unsigned i = 1; i < 5; i++)
+		hm_pool_release(all[i * HM_SLABS]);
+	for (unsigned i = 1; i < 12; i++)
+		hm_pool_release(all[4 * HM_SLABS + i]);
+	ck_assert_uint_eq(hm_os_resident(hm_superslab_of(all[1])->base, HM_SUPERSLAB_SIZE),
+			  HM_SUPERSLAB_SIZE);
+	for (unsigned i = 1; i < 16; i++)
+		hm_pool_release(all[i]);
+	hm_options.dirty_max = 0;
+	hm_pool_release(all[4 * HM_SLABS + 12]);
+	ck_assert_uint_eq(hm_os_resident(hm_superslab_of(all[16])->base, HM_SUPERSLAB_SIZE),
+			  HM_SUPERSLAB_SIZE / 2);
 }
 END_TEST
 
@@ -289,7 +368,7 @@ START_TEST(zero_flag_is_true)
 	unsigned steps = support_times(12000, 1500), claims[2] = { 0, 0 };
 	size_t n = 0;
 
-	hm_options.keep_empty = 1;
+	hm_options.dirty_max = HM_SUPERSLAB_SIZE;
 	for (unsigned i = 0; i < steps; i++) {
 		size_t most = i / 500 % 2 == 0 ? 300 : 3;
 
@@ -379,7 +458,7 @@ START_TEST(purge_refused)
 	unsigned whole = class_of_span(HM_SLABS), claims[2] = { 0, 0 };
 	struct hm_slab *all[6];
 
-	hm_options.keep_empty = 1;
+	hm_options.dirty_max = HM_SUPERSLAB_SIZE;
 	for (unsigned i = 0; i < 6; i++)
 		all[i] = check_zero(whole, claims);
 	hm_os_fail_hook = refuse_advice;
@@ -481,11 +560,12 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = { masks, random_spans, class_is_checked, best_fit,
-				 recycling_across_classes, empties_beyond_keep_empty_are_purged,
-				 zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses,
-				 purge_refused, prewarm, no_huge_pages_for_what_is_sparse,
-				 huge_pages_for_what_is_dense };
+	const TTest *tests[] = {
+		masks, random_spans, class_is_checked, best_fit, recycling_across_classes,
+		dirty_memory_is_bounded, dirty_memory_expires, dense_huge_pages_stay_whole,
+		zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses, purge_refused,
+		prewarm, no_huge_pages_for_what_is_sparse, huge_pages_for_what_is_dense,
+	};
 
 	return SUPPORT_RUN("pool", tests);
 }

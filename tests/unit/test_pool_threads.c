@@ -108,7 +108,7 @@ START_TEST(users)
 {
 	for (size_t t = 0; t < SUPPORT_THREAD_COUNTS; t++) {
 		work.rounds = support_times(6000, 600) / support_threads[t];
-		hm_options.keep_empty = t;
+		hm_options.dirty_max = t * HM_SUPERSLAB_SIZE;
 		support_run_threads(support_threads[t], user);
 		all_home();
 	}
@@ -119,7 +119,7 @@ START_TEST(users_and_a_purger)
 {
 	pthread_t t;
 
-	hm_options.keep_empty = 0;
+	hm_options.dirty_max = 0;
 	work.rounds = support_times(3000, 300);
 	must(pthread_create(&t, NULL, purger, NULL) == 0);
 	support_run_threads(2, user);
@@ -160,7 +160,7 @@ START_TEST(purge_inside_a_purge)
 {
 	struct hm_slab *full = acquire(whole_class()), *s;
 
-	hm_options.keep_empty = 0;
+	hm_options.dirty_max = 0;
 	s = acquire(0);
 	sign(s, 99);
 	hm_os_fail_hook = purge_and_take;

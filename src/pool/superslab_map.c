@@ -1,0 +1,70 @@
+/*
+ * superslab_map.c - superslabs from the OS and back, with their records.
+ *
+ * owns: nothing. System calls, so never under the pool's lock.
+ * called from: pool/pool.c.
+ */
+#include "base/base.h"
+#include "pool/superslab_map.h"
+
+#include "os/os.h"
+#include "slab/slab.h"
+#include "space/registry.h"
+
+struct hm_superslab *hm_superslab_map(bool huge)
+{
+	char *base = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE);
+	struct hm_superslab *ss;
+	struct hm_zone *z;
+
+	if (base == NULL)
+		return NULL;
+	z = hm_registry_reserve(base);
+	if (z == NULL) {
+		hm_os_unmap(base, HM_SUPERSLAB_SIZE);
+		return NULL;
+	}
+	/* Before the first touch: with huge pages "always" the whole range would fault in. */
+	if (huge)
+		hm_os_advise_huge(base, HM_SUPERSLAB_SIZE);
+	else
+		hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
+	ss = hm_zone_unit(z, base);
+	/* Walkers may stand on the record of a unit that was a superslab before. */
+	if (ss->base == NULL)
+		ss->base = base;
+	hm_store_relaxed(&ss->huge, huge);
+	/* Not free before add: who walks the list of all may stand on this record. */
+	hm_list_init(&ss->node);
+	hm_list_init(&ss->dirty_node);
+	hm_store_relaxed(&ss->zero_mask, UINT32_MAX);
+	hm_slab_init_superslab(ss);
+	hm_registry_set(base, HM_REG_SUPERSLAB);
+	return ss;
+}
+
+bool hm_superslab_unmap(struct hm_superslab *ss)
+{
+	hm_registry_set(ss->base, HM_REG_NONE);
+	if (hm_os_unmap(ss->base, HM_SUPERSLAB_SIZE))
+		return true;
+	hm_registry_set(ss->base, HM_REG_SUPERSLAB);
+	return false;
+}
+
+uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits)
+{
+	uint32_t done = 0;
+
+	while (bits != 0) {
+		unsigned first = hm_ctz32(bits);
+		uint32_t rest = ~(bits >> first);
+		unsigned n = rest == 0 ? HM_SLABS - first : hm_ctz32(rest);
+		uint32_t run = hm_mask_span(first, n);
+
+		if (hm_os_purge(ss->base + first * HM_SLAB_SIZE, n * HM_SLAB_SIZE))
+			done |= run;
+		bits &= ~run;
+	}
+	return done;
+}

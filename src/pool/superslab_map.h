@@ -1,0 +1,28 @@
+/*
+ * superslab_map.h - superslabs from the OS and back, with their records.
+ *
+ * owns: nothing.
+ * called from: pool/pool.c.
+ */
+#ifndef HM_POOL_SUPERSLAB_MAP_H
+#define HM_POOL_SUPERSLAB_MAP_H
+
+#include "base/base.h"
+#include "space/superslab.h"
+
+/*
+ * Maps a superslab, all slabs zero, none free yet, registered, on no list. NULL
+ * when the OS refused. Not under the pool's lock.
+ */
+struct hm_superslab *hm_superslab_map(bool huge);
+
+/*
+ * Its record stays, and says that there is nothing: no pointer to it can be
+ * stale. False when the OS refused. Not under the pool's lock.
+ */
+bool hm_superslab_unmap(struct hm_superslab *ss);
+
+/* Purges the slabs in `bits`, which nobody else can take, by runs; those that the OS did purge. */
+uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits);
+
+#endif
