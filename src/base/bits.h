@@ -43,7 +43,10 @@ hm_inline unsigned hm_ctz32(uint32_t n)
 
 hm_inline unsigned hm_popcount32(uint32_t n)
 {
-	return (unsigned)__builtin_popcount(n);
+	/* The compiler's own is a call where the instruction is not known to be there. */
+	n -= n >> 1 & 0x55555555;
+	n = (n & 0x33333333) + (n >> 2 & 0x33333333);
+	return (((n + (n >> 4)) & 0x0f0f0f0f) * 0x01010101) >> 24;
 }
 
 /*

@@ -50,12 +50,6 @@ hm_inline struct hm_sll *hm_cache_sll(struct hm_heap *h, size_t twice)
 hm_cold void hm_cache_check_poison(struct hm_base b, unsigned cls);
 hm_cold void hm_cache_poison(struct hm_base b, unsigned cls);
 
-/* With cheap guards a free block without a header byte is marked in its second word. */
-hm_inline bool hm_cache_has_key(bool tiny)
-{
-	return HM_GUARDS == 1 && (HM_HEADERLESS || !tiny);
-}
-
 /* A block leaves for its user: marks it live. `popped`: it was on a free list. */
 hm_inline void *hm_cache_hand_out(struct hm_base b, unsigned cls, bool tiny, bool popped)
 {
@@ -68,7 +62,7 @@ hm_inline void *hm_cache_hand_out(struct hm_base b, unsigned cls, bool tiny, boo
 	}
 	if (!HM_HEADERLESS && tiny)
 		hm_tag_set(b, HM_TAG_LIVE(cls));
-	if (hm_cache_has_key(tiny))
+	if (hm_layout_has_key(tiny))
 		*hm_key_at(u) = 0;
 	return u.p;
 }
@@ -84,7 +78,7 @@ hm_inline bool hm_cache_is_live(struct hm_slab *s, struct hm_user u, bool tiny)
 	if (!HM_HEADERLESS && tiny &&
 	    hm_unlikely(hm_tag_get(hm_to_base(u, tiny)) != HM_TAG_LIVE(s->cls)))
 		return false;
-	if (hm_cache_has_key(tiny) && hm_unlikely(*hm_key_at(u) == hm_key_of(u)))
+	if (hm_layout_has_key(tiny) && hm_unlikely(*hm_key_at(u) == hm_key_of(u)))
 		return false;
 	if (HM_GUARDS == 2 && hm_canary_get(hm_to_base(u, tiny), hm_classes[s->cls].stride) !=
 				      HM_CANARY_LIVE)
@@ -103,7 +97,7 @@ hm_inline struct hm_base hm_cache_take_back(struct hm_slab *s, struct hm_user u,
 	}
 	if (!HM_HEADERLESS && tiny)
 		hm_tag_set(b, HM_TAG_FREE);
-	if (hm_cache_has_key(tiny))
+	if (hm_layout_has_key(tiny))
 		*hm_key_at(u) = hm_key_of(u);
 	return b;
 }
@@ -125,7 +119,7 @@ hm_inline void *hm_cache_fresh(struct hm_bin *bin, unsigned cls)
 	bin->bump += hm_classes[cls].stride;
 	bin->bump_left--;
 	/* Nothing is written into a page before its user comes, where it can be helped. */
-	if (hm_cache_has_key(tiny) && bin->bump_zero)
+	if (hm_layout_has_key(tiny) && bin->bump_zero)
 		return u.p;
 	return hm_cache_hand_out(hm_to_base(u, tiny), cls, tiny, false);
 }

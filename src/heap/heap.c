@@ -384,7 +384,7 @@ size_t hm_heap_purge(void)
 		hm_checked_purge();
 	hm_release_caches(hm_late_take());
 	hm_late_release();
-	return hm_pool_purge_all() + hm_large_purge();
+	return hm_holes_look_waiting() + hm_pool_purge_all() + hm_large_purge();
 }
 
 void hm_cache_poison(struct hm_base b, unsigned cls)

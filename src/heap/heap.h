@@ -67,6 +67,11 @@ struct hm_heap {
 	bool alone;          /* it adopts no slab, and gives up none that others could adopt */
 	struct hm_heap **tls;     /* where its thread's TLS pointer is; NULL: nobody's */
 	struct hm_heap *tls_next; /* with the same hash of that */
+	/*
+	 * Bytes that went home since the last look for holes, less those handed out
+	 * again: to slabs of this heap, and to others; how many of each until the next.
+	 */
+	size_t freed, freed_max, given, given_max;
 	/* Statistics; the owner counts, others may read. */
 	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
 };
@@ -132,6 +137,19 @@ void hm_remote_free(struct hm_heap *h, struct hm_slab *s, struct hm_base b);
 void hm_remote_flush(struct hm_heap *h);
 void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 		    struct hm_base last, uint32_t n);
+
+/*
+ * holes.c: looks for pages without a live block, in partial slabs of this heap,
+ * or in those that wait (bytes given back). And: bytes went to slabs of others.
+ */
+void hm_holes_look(struct hm_heap *h);
+size_t hm_holes_look_waiting(void);
+void hm_holes_note_given(struct hm_heap *h, size_t bytes);
+
+hm_inline void hm_freed_less(struct hm_heap *h, size_t bytes)
+{
+	h->freed -= bytes < h->freed ? bytes : h->freed;
+}
 
 /* thread.c: the locked heap of threads that have no own one. */
 struct hm_heap *hm_late_take(void);

@@ -19,6 +19,7 @@
 #include "pool/large.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
+#include "slab/hole.h"
 
 /* The adopt boundary's second half: the caller has claimed s; it becomes h's bound slab. */
 static void bind_bound(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
@@ -31,16 +32,18 @@ static void bind_bound(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
 /* All blocks of the slab that are free go on the list, which is empty. */
 static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
 {
-	if (s->free.p == NULL && hm_remote_take(s) == 0)
+	if (s->free.p == NULL && hm_remote_take(s) == 0 && hm_hole_fill(s) == 0)
 		return false;
 	hm_assert(hm_slab_valid(s));
+	hm_freed_less(h, (s->carved - hm_slab_used(s)) * (size_t)hm_classes[cls].stride);
 	h->sll[cls].head = hm_slab_detach(s);
 	return true;
 }
 
 /*
  * The first partial slab: its blocks go on the list; all carved and now all
- * out, it sleeps, claimable by whoever frees into it.
+ * out, it sleeps, claimable by whoever frees into it. One with holes stays: it
+ * has more to give.
  */
 static bool detach_partial(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 {
@@ -49,9 +52,11 @@ static bool detach_partial(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 	if (hm_list_empty(&bin->partial))
 		return false;
 	s = hm_container(bin->partial.next, struct hm_slab, node);
+	detach(h, cls, s);
+	if (hm_hole_any(s))
+		return true;
 	hm_list_remove(&s->node);
 	bin->nr_partial--;
-	detach(h, cls, s);
 	hm_waiting_give_up(s);
 	return true;
 }

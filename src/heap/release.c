@@ -40,7 +40,7 @@ static void drop_partial(struct hm_bin *bin, struct hm_slab *s)
 /* Past the mark: worth refilling from before the others. */
 static bool is_awake(const struct hm_slab *s)
 {
-	return hm_slab_used(s) + hm_classes[s->cls].wake <= s->capacity;
+	return hm_slab_used(s) + hm_classes[s->cls].wake <= hm_classes[s->cls].capacity;
 }
 
 void hm_release_bind(struct hm_heap *h, struct hm_slab *s)
@@ -144,12 +144,15 @@ hm_inline struct hm_base spill_some(struct hm_heap *h, struct hm_base b, unsigne
 	struct hm_slab *s = NULL;
 	size_t last = SIZE_MAX; /* the slot for which s was looked up and is bound to this heap */
 
+	unsigned left = max;
+
 	bin->recycled = true;
-	while (b.p != NULL && max-- > 0) {
+	while (b.p != NULL && left > 0) {
 		struct hm_base next = hm_link_get(b, tiny);
 		char *p = hm_to_user(b, tiny).p;
 		size_t slot = ((uintptr_t)p ^ h->hint) >> HM_SLAB_SHIFT;
 
+		left--;
 		if (slot != last) {
 			s = slab_of(h, p, slot);
 			if (!tiny)
@@ -166,6 +169,7 @@ hm_inline struct hm_base spill_some(struct hm_heap *h, struct hm_base b, unsigne
 			last = SIZE_MAX;
 		b = next;
 	}
+	h->freed += (max - left) * (size_t)hm_classes[cls].stride;
 	return b;
 }
 
@@ -241,6 +245,8 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 			return;
 		hm_count_add(&h->spills, 1);
 		bin->back = spill_list(h, bin->back, cls, SPILL_MAX);
+		if (hm_unlikely(h->freed >= h->freed_max))
+			hm_holes_look(h);
 		if (bin->back.p != NULL) {
 			/* Two leave for each that comes. */
 			if (budget > SPILL_MAX / 2)
@@ -312,6 +318,9 @@ void hm_release_caches(struct hm_heap *h)
 	hm_remote_flush(h);
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
 		give_up_class(h, cls);
+	/* What was in this heap's slabs waits now. */
+	hm_holes_note_given(h, h->freed);
+	h->freed = 0;
 }
 
 void hm_release_all(struct hm_heap *h)

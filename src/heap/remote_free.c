@@ -32,22 +32,25 @@ void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 		    struct hm_base last, uint32_t n)
 {
 	unsigned cls = s->cls; /* stable while a block is out, not after the push */
+	size_t bytes = n * (size_t)hm_classes[cls].stride;
 
 	if (h != NULL)
 		hm_count_add(&h->remote_pushes, 1);
 	switch (hm_remote_push(s, first, last, n)) {
 	case HM_PUSH_DONE:
-		return;
+		break;
 	case HM_PUSH_CLAIMED:
 		dispose(h, s);
-		return;
+		break;
 	case HM_PUSH_WAKE:
 		hm_waiting_woke(s, cls);
-		return;
+		break;
 	case HM_PUSH_LAST:
 		hm_waiting_complete(s, cls);
-		return;
+		break;
 	}
+	if (h != NULL)
+		hm_holes_note_given(h, bytes);
 }
 
 static void flush_batch(struct hm_heap *h, struct hm_batch *bt)

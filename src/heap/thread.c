@@ -18,6 +18,7 @@
 #include "heap/checked.h"
 #include "os/lock.h"
 #include "os/os.h"
+#include "policy/ace.h"
 
 #include <pthread.h>
 
@@ -28,8 +29,16 @@ __thread struct hm_heap *hm_tls_heap
 
 __attribute__((used)) static const char *const keep_init = &hm_init_linked;
 
+/*
+ * Heaps begin with a page: their lists then lie where the first blocks of a slab
+ * do, at whose start little else is. 64 bytes before a page a program of small
+ * batches took 1.4 of the time, for loads that alias stores 4 KiB away.
+ */
+#define HEAP_ALIGN 4096
+
 /* The first thread's heap needs no mapping. */
-static struct hm_heap first_heap, shared_heap;
+static struct hm_heap first_heap __attribute__((aligned(HEAP_ALIGN)));
+static struct hm_heap shared_heap;
 static struct hm_lock late_lock = HM_LOCK_INIT(HM_RANK_LATE);
 
 #define TLS_BUCKETS 64
@@ -53,11 +62,12 @@ static struct {
 } heaps = { .lock = HM_LOCK_INIT(HM_RANK_HEAPS) };
 
 #define HEAP_CHUNK ((size_t)64 << 10)
-#define HEAP_STRIDE hm_align_up(sizeof(struct hm_heap), 64)
+#define HEAP_STRIDE hm_align_up(sizeof(struct hm_heap), HEAP_ALIGN)
 
 void hm_heap_reset(struct hm_heap *h)
 {
 	hm_classes_fill_lookup(h->lookup);
+	h->freed_max = h->given_max = hm_ace_look_after(0, 0);
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->sll[cls].head.p = NULL;
 		h->sll[cls].budget = hm_classes[cls].budget - 1;

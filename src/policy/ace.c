@@ -17,11 +17,33 @@ unsigned hm_ace_partial_max(unsigned heaps)
 	return heaps <= 1 ? UINT32_MAX : 64;
 }
 
+size_t hm_ace_lately(size_t lately, size_t in_use)
+{
+	return lately <= in_use ? in_use : lately - (lately - in_use) / 256;
+}
+
+/* One half of dirty_max, or of a quarter of the heap, is for free slabs, the other for blocks. */
 size_t hm_ace_dirty_max(size_t lately)
 {
-	size_t most = hm_options.dirty_max / HM_SLAB_SIZE;
+	size_t most = hm_options.dirty_max / 2 / HM_SLAB_SIZE;
 
-	return most != 0 && most < lately / 4 ? lately / 4 : most;
+	return most != 0 && most < lately / 8 ? lately / 8 : most;
+}
+
+/* A look reads a cache line of each slab, and walks the free lists of some. */
+#define LOOK_MIN ((size_t)1 << 20)
+
+size_t hm_ace_look_after(size_t live, size_t slack)
+{
+	size_t most = hm_options.dirty_max / 2, after = live / 4;
+
+	if (most < live / 8)
+		most = live / 8;
+	if (slack < most && after < most - slack)
+		after = most - slack;
+	if (after < hm_options.dirty_max / 4)
+		after = hm_options.dirty_max / 4;
+	return after > LOOK_MIN ? after : LOOK_MIN;
 }
 
 /* Each so many-th superslab or large block is mapped without huge pages, to be looked at later. */

@@ -13,8 +13,18 @@
 /* Partial slabs of a class that one heap keeps for itself, with so many heaps in use. */
 unsigned hm_ace_partial_max(unsigned heaps);
 
+/* Slabs in use of late: what was, less a part of what went each time that some come or go. */
+size_t hm_ace_lately(size_t lately, size_t in_use);
+
 /* Slabs that may be free and resident, when so many were in use of late. */
 size_t hm_ace_dirty_max(size_t lately);
+
+/*
+ * Bytes that may be freed in slabs that stay in use before these are looked
+ * through for pages without a live block: of `live` bytes that blocks take, with
+ * `slack` bytes free beside them.
+ */
+size_t hm_ace_look_after(size_t live, size_t slack);
 
 /*
  * Huge pages, by evidence: memory asks for them when memory like it, mapped

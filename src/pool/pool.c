@@ -30,7 +30,8 @@ static struct {
 	struct hm_list warm, cold, all;
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold;
-	size_t in_use, lately, nr_dirty; /* slabs */
+	_Atomic size_t in_use; /* slabs; written under the lock, as the next two */
+	size_t lately, nr_dirty;
 	uint64_t now; /* ms, as of one of the last 16 releases */
 	uint64_t acquired, released, purged;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
@@ -66,7 +67,21 @@ static uint32_t dirty_mask(const struct hm_superslab *ss)
 	return hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
 }
 
-/* Off the lists, for a change of its masks; its place among the dirty ones stays. */
+/* So many slabs became dirty, or fewer are; not one that is on no list of the pool. */
+static void count_dirty(struct hm_superslab *ss, uint32_t more, uint32_t less)
+{
+	if (more != 0) {
+		pool.nr_dirty += hm_popcount32(more);
+		hm_list_remove(&ss->dirty_node);
+		hm_list_add_head(&pool.dirty, &ss->dirty_node);
+	}
+	if (less != 0) {
+		pool.nr_dirty -= hm_popcount32(less);
+		if (dirty_mask(ss) == 0)
+			hm_list_remove(&ss->dirty_node);
+	}
+}
+
 static void unqueue(struct hm_superslab *ss)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
@@ -74,7 +89,6 @@ static void unqueue(struct hm_superslab *ss)
 	if (hm_list_empty(&ss->node))
 		return;
 	hm_list_remove(&ss->node);
-	pool.nr_dirty -= hm_popcount32(dirty_mask(ss));
 	if (mask == ALL) {
 		if (is_clean(ss))
 			pool.nr_cold--;
@@ -88,23 +102,11 @@ static void unqueue(struct hm_superslab *ss)
 	}
 }
 
-static void enqueue_dirty(struct hm_superslab *ss)
-{
-	uint32_t dirty = dirty_mask(ss);
-
-	pool.nr_dirty += hm_popcount32(dirty);
-	if (dirty == 0)
-		hm_list_remove(&ss->dirty_node);
-	else if (hm_list_empty(&ss->dirty_node))
-		hm_list_add_head(&pool.dirty, &ss->dirty_node);
-}
-
 static void enqueue(struct hm_superslab *ss)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
 	unsigned run;
 
-	enqueue_dirty(ss);
 	if (mask == 0)
 		return;
 	if (mask != ALL) {
@@ -144,13 +146,14 @@ static size_t superslabs_in_use(void)
 	return pool.nr_all - pool.nr_warm - pool.nr_cold;
 }
 
-/* A unit that was a superslab before is still on the list of all, where walkers may stand on it. */
+/* A unit that was a superslab before is still on the list of all; walkers may stand on it. */
 static void add(struct hm_superslab *ss)
 {
 	if (ss->all_node.next == NULL)
 		hm_list_add_tail(&pool.all, &ss->all_node);
 	hm_store_relaxed(&ss->free_mask, ALL);
 	pool.nr_all++;
+	count_dirty(ss, dirty_mask(ss), 0);
 	enqueue(ss);
 }
 
@@ -210,18 +213,17 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, mask & ~bits);
 	hm_store_relaxed(&ss->zero_mask, clean & ~bits);
+	count_dirty(ss, 0, bits & ~clean);
 	enqueue(ss);
 	*zero = (clean & bits) == bits;
 	pool.acquired++;
 	return first;
 }
 
-/* Slabs in use of late: what was, and forgets a part of what went at each release. */
-static void note_in_use(void)
+static void note_in_use(size_t more)
 {
-	if (pool.lately < pool.in_use)
-		pool.lately = pool.in_use;
-	pool.lately -= (pool.lately - pool.in_use) / 1024;
+	hm_count_add(&pool.in_use, more);
+	pool.lately = hm_ace_lately(pool.lately, hm_load_relaxed(&pool.in_use));
 }
 
 struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
@@ -242,8 +244,7 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 		return NULL;
 	}
 	first = take_span(ss, n, zero);
-	pool.in_use += n;
-	note_in_use();
+	note_in_use(n);
 	unlock_pool();
 
 	s = hm_slab_of_superslab(ss, first);
@@ -264,6 +265,7 @@ static unsigned purge_superslab(struct hm_superslab *ss)
 		return 0;
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) & ~take);
+	count_dirty(ss, 0, take);
 	enqueue(ss);
 	unlock_pool();
 	done = hm_superslab_purge(ss, take);
@@ -271,6 +273,7 @@ static unsigned purge_superslab(struct hm_superslab *ss)
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | take);
 	hm_store_relaxed(&ss->zero_mask, hm_load_relaxed(&ss->zero_mask) | done);
+	count_dirty(ss, take & ~done, 0);
 	enqueue(ss);
 	pool.purged += hm_popcount32(done);
 	return hm_popcount32(done);
@@ -283,30 +286,29 @@ static bool is_worth_it(const struct hm_superslab *ss)
 	       hm_popcount32(hm_load_relaxed(&ss->free_mask)) >= HM_SLABS / 2;
 }
 
-/* Into which nothing was released for longest, of a few; NULL when nothing is dirty. */
+static struct hm_superslab *from_dirty(struct hm_list *n)
+{
+	return hm_container(n, struct hm_superslab, dirty_node);
+}
+
+/* Of the few into which nothing was released for longest; NULL when nothing is dirty. */
 static struct hm_superslab *oldest_dirty(void)
 {
 	struct hm_list *n = pool.dirty.prev;
 
-	for (unsigned i = 0; i < 8 && n != &pool.dirty; i++, n = n->prev) {
-		struct hm_superslab *ss = hm_container(n, struct hm_superslab, dirty_node);
-
-		if (is_worth_it(ss))
-			return ss;
-	}
-	return hm_list_empty(&pool.dirty) ?
-		       NULL :
-		       hm_container(pool.dirty.prev, struct hm_superslab, dirty_node);
+	for (unsigned i = 0; i < 8 && n != &pool.dirty; i++, n = n->prev)
+		if (is_worth_it(from_dirty(n)))
+			return from_dirty(n);
+	return hm_list_empty(&pool.dirty) ? NULL : from_dirty(pool.dirty.prev);
 }
 
-/* The oldest, when the purge delay has passed since it was dirtied. Slabs. */
+/* One of the oldest, when the purge delay has passed since it was dirtied. Slabs. */
 static unsigned purge_expired(void)
 {
-	struct hm_superslab *ss = oldest_dirty();
-
-	return ss != NULL && pool.now >= ss->dirtied + hm_options.purge_delay ?
-		       purge_superslab(ss) :
-		       0;
+	if (hm_list_empty(&pool.dirty) ||
+	    pool.now < from_dirty(pool.dirty.prev)->dirtied + hm_options.purge_delay)
+		return 0;
+	return purge_superslab(oldest_dirty());
 }
 
 /* What one call does at most: slabs, and system calls or so. */
@@ -350,14 +352,12 @@ void hm_pool_release(struct hm_slab *s)
 	hm_check((hm_load_relaxed(&ss->free_mask) & bits) == 0);
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | bits);
+	count_dirty(ss, bits, 0);
 	enqueue(ss);
-	hm_list_remove(&ss->dirty_node);
-	hm_list_add_head(&pool.dirty, &ss->dirty_node);
 	if (pool.released++ % 16 == 0)
 		pool.now = hm_os_now_ms();
 	ss->dirtied = pool.now;
-	pool.in_use -= n;
-	note_in_use();
+	note_in_use(-(size_t)n);
 	limit_dirty();
 	unlock_pool();
 }
@@ -414,13 +414,15 @@ static struct hm_superslab *take_empty(void)
 {
 	struct hm_list *l = hm_list_empty(&pool.cold) ? &pool.warm : &pool.cold;
 	struct hm_superslab *ss;
+	uint32_t dirty;
 
 	if (hm_list_empty(l))
 		return NULL;
 	ss = from_node(l->prev);
 	unqueue(ss);
-	hm_list_remove(&ss->dirty_node);
+	dirty = dirty_mask(ss);
 	hm_store_relaxed(&ss->free_mask, 0);
+	count_dirty(ss, 0, dirty);
 	pool.nr_all--;
 	return ss;
 }
@@ -446,13 +448,18 @@ size_t hm_pool_unmap_empty(void)
 	return bytes;
 }
 
+size_t hm_pool_bytes_in_use(void)
+{
+	return hm_load_relaxed(&pool.in_use) * HM_SLAB_SIZE;
+}
+
 void hm_pool_get_counts(struct hm_pool_counts *out)
 {
 	lock_pool();
 	out->superslabs = pool.nr_all;
 	out->empty = pool.nr_warm + pool.nr_cold;
 	out->purged = pool.nr_cold;
-	out->in_use = pool.in_use;
+	out->in_use = hm_load_relaxed(&pool.in_use);
 	out->dirty = pool.nr_dirty;
 	out->lately = pool.lately;
 	out->acquired = pool.acquired;

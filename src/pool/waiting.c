@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "os/lock.h"
 #include "pool/pool.h"
+#include "slab/hole.h"
 
 struct waiting {
 	struct hm_lock lock;
@@ -46,7 +47,8 @@ static void unlock_class(struct waiting *w)
 
 static void insert(struct waiting *w, struct hm_slab *s)
 {
-	bool woken = s->capacity - hm_slab_used(s) >= hm_classes[s->cls].wake;
+	const struct hm_class *c = &hm_classes[s->cls];
+	bool woken = c->capacity - hm_slab_used(s) >= c->wake;
 
 	hm_list_add_head(woken ? &w->woken : &w->dozing, &s->node);
 	hm_store_relaxed(&hm_remote_of(s)->waiting_class, s->cls);
@@ -83,7 +85,7 @@ void hm_waiting_give_up(struct hm_slab *s)
 			hm_pool_release(s);
 			return;
 		}
-		if (s->free.p != NULL || s->carved < s->capacity) {
+		if (s->free.p != NULL || s->carved < s->capacity || hm_hole_any(s)) {
 			if (try_wait(s))
 				return;
 		} else {
@@ -92,6 +94,16 @@ void hm_waiting_give_up(struct hm_slab *s)
 				return;
 		}
 	}
+}
+
+/* Under the lock: the slab of a list's node becomes the caller's. */
+static struct hm_slab *claim(struct waiting *w, struct hm_list *n)
+{
+	struct hm_slab *s = hm_container(n, struct hm_slab, node);
+
+	unlink_slab(w, s);
+	hm_remote_claim_waiting(s);
+	return s;
 }
 
 struct hm_slab *hm_waiting_take(unsigned cls, bool any)
@@ -105,11 +117,23 @@ struct hm_slab *hm_waiting_take(unsigned cls, bool any)
 		return NULL;
 	w = lock_class(cls);
 	l = any && hm_list_empty(&w->woken) ? &w->dozing : &w->woken;
-	if (!hm_list_empty(l)) {
-		s = hm_container(l->next, struct hm_slab, node);
-		unlink_slab(w, s);
-		hm_remote_claim_waiting(s);
-	}
+	if (!hm_list_empty(l))
+		s = claim(w, l->next);
+	unlock_class(w);
+	return s;
+}
+
+uint32_t hm_waiting_count(unsigned cls)
+{
+	return hm_load_relaxed(&waiting[hm_class_checked(cls)].count);
+}
+
+struct hm_slab *hm_waiting_take_oldest(unsigned cls)
+{
+	struct waiting *w = lock_class(cls);
+	struct hm_list *l = hm_list_empty(&w->woken) ? &w->dozing : &w->woken;
+	struct hm_slab *s = hm_list_empty(l) ? NULL : claim(w, l->prev);
+
 	unlock_class(w);
 	return s;
 }

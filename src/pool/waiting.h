@@ -29,6 +29,10 @@ void hm_waiting_give_up(struct hm_slab *s);
  */
 struct hm_slab *hm_waiting_take(unsigned cls, bool any);
 
+/* How many of the class wait, at some moment; and the one that waits longest, claimed likewise. */
+uint32_t hm_waiting_count(unsigned cls);
+struct hm_slab *hm_waiting_take_oldest(unsigned cls);
+
 /* After a push returned HM_PUSH_WAKE or HM_PUSH_LAST on a slab that was of class cls. */
 void hm_waiting_woke(struct hm_slab *s, unsigned cls);
 void hm_waiting_complete(struct hm_slab *s, unsigned cls);

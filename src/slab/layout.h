@@ -101,6 +101,12 @@ hm_inline uintptr_t *hm_key_at(struct hm_user u)
 	return (uintptr_t *)u.p + 1;
 }
 
+/* With cheap guards a free block without a header byte is marked so. */
+hm_inline bool hm_layout_has_key(bool tiny)
+{
+	return HM_GUARDS == 1 && (HM_HEADERLESS || !tiny);
+}
+
 /* Full guards: the block's last eight bytes. Unaligned in header mode. */
 #define HM_CANARY_LIVE 0x9e3779b97f4a7c15u
 #define HM_CANARY_FREE 0x61c8864680b583ebu

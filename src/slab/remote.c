@@ -58,7 +58,7 @@ enum hm_push hm_remote_push(struct hm_slab *s, struct hm_base first, struct hm_b
 	struct hm_remote *r = hm_remote_of(s);
 	unsigned cls = s->cls;
 	bool tiny = hm_class_is_tiny(cls);
-	uint32_t wake = s->capacity - hm_classes[cls].wake;
+	uint32_t wake = (uint32_t)hm_classes[cls].capacity - hm_classes[cls].wake;
 	uint32_t list = encode(r, first, tiny);
 	uint32_t old = hm_load_relaxed(&r->word), new, out, left;
 

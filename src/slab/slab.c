@@ -38,6 +38,8 @@ void hm_slab_format(struct hm_slab *s, unsigned cls)
 		s[i].origin = origin;
 		s[i].cls = (uint8_t)cls;
 		s[i].lead = (uint8_t)i;
+		hm_remote_of(&s[i])->holes = 0;
+		hm_remote_of(&s[i])->tried = UINT16_MAX;
 	}
 	s->free.p = NULL;
 	hm_store_relaxed(&s->used, 0);
@@ -53,6 +55,12 @@ void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h)
 		hm_store_relaxed(&s[i].owner, h);
 }
 
+/* Blocks from this number on were never handed out. */
+static unsigned blocks_begun(const struct hm_slab *s)
+{
+	return s->carved < s->capacity ? s->carved : hm_classes[s->cls].capacity;
+}
+
 struct hm_user hm_slab_block_of(const struct hm_slab *s, const void *p)
 {
 	char *first = hm_slab_block(s, 0).p;
@@ -62,7 +70,7 @@ struct hm_user hm_slab_block_of(const struct hm_slab *s, const void *p)
 	if ((const char *)p < first)
 		return (struct hm_user){ NULL };
 	k = (size_t)((const char *)p - first) / stride;
-	if (k >= s->carved)
+	if (k >= blocks_begun(s))
 		return (struct hm_user){ NULL };
 	return hm_slab_block(s, (unsigned)k);
 }
@@ -79,7 +87,7 @@ bool hm_slab_valid(const struct hm_slab *s)
 	for (struct hm_base b = s->free; b.p != NULL; b = hm_link_get(b, tiny)) {
 		size_t off = (size_t)((char *)hm_to_user(b, tiny).p - first);
 
-		if (off % stride != 0 || off / stride >= s->carved || ++count > s->carved)
+		if (off % stride != 0 || off / stride >= blocks_begun(s) || ++count > s->carved)
 			return false;
 	}
 	return hm_slab_used(s) + count == s->carved;

@@ -35,7 +35,7 @@ struct hm_slab {
 	/* The owner's. */
 	struct hm_base free;   /* free list */
 	_Atomic uint32_t used; /* blocks handed out that have not come back to `free` */
-	uint16_t capacity;     /* blocks that fit */
+	uint16_t capacity;     /* blocks that fit, less those in holes (hole.h) */
 	uint16_t carved;       /* blocks [0, carved) were handed out once */
 	struct hm_list node;   /* heap's partial list or pool's waiting list */
 	_Atomic(struct hm_heap *) binder;
@@ -48,6 +48,8 @@ struct hm_remote {
 	_Atomic uint32_t word;
 	/* The class on whose waiting list the slab is, or HM_CLASSES; under that list's lock. */
 	_Atomic uint8_t waiting_class;
+	/* The owner's: pages of the slab that were given back, and `used` when that was tried. */
+	uint16_t holes, tried;
 	char *start; /* the slab's first byte */
 	struct hm_superslab *superslab;
 } __attribute__((aligned(64)));

@@ -166,7 +166,7 @@ static void child(void)
 
 	setrlimit(RLIMIT_CORE, &none);
 	alarm(20);
-	hm_options.keep_empty = 1;
+	hm_options.dirty_max = HM_SUPERSLAB_SIZE;
 	hm_options.large_cache = (size_t)8 << 20;
 	hm_os_fail_hook = hook;
 	workload();
@@ -186,7 +186,7 @@ static unsigned count_calls(void)
 	fail_on = false;
 	pid = fork();
 	if (pid == 0) {
-		hm_options.keep_empty = 1;
+		hm_options.dirty_max = HM_SUPERSLAB_SIZE;
 		hm_options.large_cache = (size_t)8 << 20;
 		hm_os_fail_hook = hook;
 		workload();

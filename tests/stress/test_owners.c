@@ -187,7 +187,7 @@ START_TEST(owners_and_purge)
 {
 	run.seed = stress_seed("owners_and_purge");
 	run.purging = true;
-	hm_options.keep_empty = 0;
+	hm_options.dirty_max = 0;
 	stress(thread_counts[_i], stress_size(300000, 60000));
 }
 END_TEST
@@ -224,7 +224,7 @@ START_TEST(purge_meets_release)
 	guard_against_hang();
 	run.seed = stress_seed("purge_meets_release");
 	run.ops = stress_size(300, 60);
-	hm_options.keep_empty = 0;
+	hm_options.dirty_max = 0;
 	for (uintptr_t t = 0; t < 4; t++)
 		ck_assert_int_eq(pthread_create(&ids[t], NULL, burst_work, (void *)(t + 1)), 0);
 	for (unsigned t = 0; t < 4; t++)

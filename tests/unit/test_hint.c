@@ -189,7 +189,7 @@ START_TEST(superslabs_stay)
 	void *large[64];
 	struct hm_pool_counts c;
 
-	hm_options.keep_empty = 0;
+	hm_options.dirty_max = 0;
 	for (unsigned i = 0; i < 3000; i++)
 		hm_heap_free(support_alloc(i % HM_CLASSES));
 	hm_heap_purge();

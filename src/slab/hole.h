@@ -1,0 +1,40 @@
+/*
+ * hole.h - the pages of a partly used slab on which no live block lies go back
+ * to the OS.
+ *
+ * owns: the hole bits of struct hm_remote, one for each page that was given back.
+ * A block that touches a hole is missing: on no list, and counted neither in
+ * `carved` nor in `capacity`, so that to everybody else the slab is one of fewer
+ * blocks; only numbers of blocks (hm_slab_block) still go up to the class's
+ * capacity. invariants: a missing block touches holes of one run only, and all
+ * blocks that touch a hole are missing; a slab with holes is all carved and does
+ * not sleep (remote.h), for it has blocks to give.
+ * With full guards there are no holes: free blocks are poisoned, and looked at.
+ * A second free of a missing block is not found out.
+ * called from: heap/ and pool/waiting.c.
+ */
+#ifndef HM_SLAB_HOLE_H
+#define HM_SLAB_HOLE_H
+
+#include "base/base.h"
+#include "slab/slab.h"
+
+/*
+ * Owner; not a slab of which fresh memory is handed out. Gives back what pages it
+ * can, if they are four at least. Bytes.
+ */
+size_t hm_hole_purge(struct hm_slab *s);
+
+/*
+ * Would that find anything, as far as can be told without a look at the free
+ * list? No, too, when it was tried before and no half as many are used now.
+ */
+bool hm_hole_is_likely(const struct hm_slab *s);
+
+/* Owner. The first run of holes: its blocks are on the free list again. Blocks; 0: no hole. */
+uint32_t hm_hole_fill(struct hm_slab *s);
+
+/* Are there any? Owner. */
+bool hm_hole_any(const struct hm_slab *s);
+
+#endif
