@@ -46,6 +46,14 @@ struct hm_batch {
 
 #define HM_BATCHES 16
 
+/* A look for holes, which goes on over several calls: where it is, what it saw (bytes). */
+struct hm_look {
+	size_t slack, rest;  /* free and resident; all that is neither a block nor that */
+	uint32_t left;       /* slabs of the class */
+	uint16_t cls;
+	bool busy;
+};
+
 struct hm_heap {
 	struct hm_sll sll[HM_CLASSES]; /* first: its offset 0 saves malloc an instruction */
 	/*
@@ -72,6 +80,7 @@ struct hm_heap {
 	 * again: to slabs of this heap, and to others; how many of each until the next.
 	 */
 	size_t freed, freed_max, given, given_max;
+	struct hm_look look, look_given;
 	/* Statistics; the owner counts, others may read. */
 	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
 };
@@ -139,12 +148,21 @@ void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 		    struct hm_base last, uint32_t n);
 
 /*
- * holes.c: looks for pages without a live block, in partial slabs of this heap,
- * or in those that wait (bytes given back). And: bytes went to slabs of others.
+ * holes.c: looks for pages without a live block, in partial slabs of this heap
+ * and in those that wait: a part of it, or all (bytes given back).
  */
 void hm_holes_look(struct hm_heap *h);
+void hm_holes_look_all(struct hm_heap *h);
+void hm_holes_look_given(struct hm_heap *h);
 size_t hm_holes_look_waiting(void);
-void hm_holes_note_given(struct hm_heap *h, size_t bytes);
+
+/* Bytes went to slabs of others, who may sleep. */
+hm_inline void hm_given_more(struct hm_heap *h, size_t bytes)
+{
+	h->given += bytes;
+	if (hm_unlikely(h->given >= h->given_max))
+		hm_holes_look_given(h);
+}
 
 hm_inline void hm_freed_less(struct hm_heap *h, size_t bytes)
 {

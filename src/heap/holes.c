@@ -17,67 +17,94 @@
 #include "pool/waiting.h"
 #include "slab/hole.h"
 
-/* What was seen, bytes: free and resident, and all that is neither a block nor that. */
-struct look {
-	size_t slack, rest;
-};
+/* Slabs that one call looks at: what they have is purged in some 0.3 ms. */
+#define LOOK_SLABS 64
+
+/* The next class, or that it is over. */
+static void next_class(struct hm_look *look, uint32_t slabs)
+{
+	look->cls++;
+	look->left = slabs;
+}
 
 /* s is on the bin's partial list. */
-static void look_at(struct hm_bin *bin, struct hm_slab *s, struct look *seen)
+static void look_at(struct hm_look *look, struct hm_bin *bin, struct hm_slab *s)
 {
 	size_t stride = hm_classes[s->cls].stride;
 
+	/* Once round the list: it is as it was when all have had their turn. */
+	hm_list_remove(&s->node);
 	if (hm_hole_is_likely(s)) {
 		hm_remote_take(s);
 		hm_hole_purge(s);
 	}
 	if (hm_slab_used(s) == 0) {
-		hm_list_remove(&s->node);
 		bin->nr_partial--;
 		hm_pool_release(s);
 		return;
 	}
-	seen->slack += (s->carved - hm_slab_used(s)) * stride;
-	seen->rest += hm_classes[s->cls].slabs * HM_SLAB_SIZE - hm_slab_used(s) * stride;
+	hm_list_add_head(&bin->partial, &s->node);
+	look->slack += (s->carved - hm_slab_used(s)) * stride;
+	look->rest += hm_classes[s->cls].slabs * HM_SLAB_SIZE - hm_slab_used(s) * stride;
+}
+
+static void begin(struct hm_heap *h)
+{
+	h->look = (struct hm_look){ .left = h->bins[0].nr_partial, .busy = true };
+	h->freed = 0;
+	h->freed_max = 0; /* each call comes here until it is done */
+}
+
+static void end(struct hm_heap *h)
+{
+	unsigned heaps = hm_heaps_in_use();
+	size_t blocks = hm_pool_bytes_in_use();
+
+	blocks -= h->look.rest < blocks ? h->look.rest : blocks;
+	h->freed_max = hm_ace_look_after(blocks, h->look.slack) / (heaps > 1 ? heaps : 1);
+	h->look.busy = false;
 }
 
 void hm_holes_look(struct hm_heap *h)
 {
-	struct look seen = { 0, 0 };
-	unsigned heaps = hm_heaps_in_use();
-	size_t blocks;
+	struct hm_look *look = &h->look;
 
-	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
-		struct hm_bin *bin = &h->bins[cls];
-		struct hm_list *n, *next;
+	if (!look->busy)
+		begin(h);
+	for (unsigned n = 0; n < LOOK_SLABS && look->cls < HM_CLASSES;) {
+		struct hm_bin *bin = &h->bins[look->cls];
 
-		for (n = bin->partial.next; n != &bin->partial; n = next) {
-			next = n->next;
-			look_at(bin, hm_container(n, struct hm_slab, node), &seen);
+		if (look->left == 0 || hm_list_empty(&bin->partial)) {
+			next_class(look, look->cls + 1 < HM_CLASSES ? bin[1].nr_partial : 0);
+			continue;
 		}
+		look->left--;
+		n++;
+		look_at(look, bin, hm_container(bin->partial.prev, struct hm_slab, node));
 	}
-	blocks = hm_pool_bytes_in_use();
-	blocks -= seen.rest < blocks ? seen.rest : blocks;
-	h->freed = 0;
-	h->freed_max = hm_ace_look_after(blocks, seen.slack) / (heaps > 1 ? heaps : 1);
+	if (look->cls == HM_CLASSES)
+		end(h);
 }
 
-/* Free slabs among them go to the pool. Bytes given back otherwise. */
-static size_t look_waiting(unsigned cls)
+void hm_holes_look_all(struct hm_heap *h)
 {
-	size_t bytes = 0;
+	begin(h);
+	while (h->look.busy)
+		hm_holes_look(h);
+}
 
-	for (uint32_t n = hm_waiting_count(cls); n > 0; n--) {
-		struct hm_slab *s = hm_waiting_take_oldest(cls);
+/* One slab that waits. False: none does. */
+static bool look_waiting(unsigned cls, size_t *bytes)
+{
+	struct hm_slab *s = hm_waiting_take_oldest(cls);
 
-		if (s == NULL)
-			break;
-		hm_remote_take(s);
-		if (hm_hole_is_likely(s))
-			bytes += hm_hole_purge(s);
-		hm_waiting_give_up(s);
-	}
-	return bytes;
+	if (s == NULL)
+		return false;
+	hm_remote_take(s);
+	if (hm_hole_is_likely(s))
+		*bytes += hm_hole_purge(s);
+	hm_waiting_give_up(s);
+	return true;
 }
 
 size_t hm_holes_look_waiting(void)
@@ -85,16 +112,32 @@ size_t hm_holes_look_waiting(void)
 	size_t bytes = 0;
 
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-		bytes += look_waiting(cls);
+		for (uint32_t n = hm_waiting_count(cls); n > 0 && look_waiting(cls, &bytes); n--)
+			;
 	return bytes;
 }
 
-void hm_holes_note_given(struct hm_heap *h, size_t bytes)
+void hm_holes_look_given(struct hm_heap *h)
 {
-	h->given += bytes;
-	if (h->given < h->given_max)
-		return;
+	struct hm_look *look = &h->look_given;
+	size_t bytes = 0;
+
+	if (!look->busy)
+		*look = (struct hm_look){ .left = hm_waiting_count(0), .busy = true };
 	h->given = 0;
-	(void)hm_holes_look_waiting();
-	h->given_max = hm_ace_look_after(hm_pool_bytes_in_use(), 0);
+	h->given_max = 0;
+	for (unsigned n = 0; n < LOOK_SLABS && look->cls < HM_CLASSES;) {
+		if (look->left == 0 || !look_waiting(look->cls, &bytes)) {
+			next_class(look, look->cls + 1 < HM_CLASSES ?
+						 hm_waiting_count(look->cls + 1) :
+						 0);
+			continue;
+		}
+		look->left--;
+		n++;
+	}
+	if (look->cls == HM_CLASSES) {
+		h->given_max = hm_ace_look_after(hm_pool_bytes_in_use(), 0);
+		look->busy = false;
+	}
 }

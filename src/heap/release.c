@@ -319,7 +319,7 @@ void hm_release_caches(struct hm_heap *h)
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
 		give_up_class(h, cls);
 	/* What was in this heap's slabs waits now. */
-	hm_holes_note_given(h, h->freed);
+	hm_given_more(h, h->freed);
 	h->freed = 0;
 }
 

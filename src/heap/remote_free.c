@@ -50,7 +50,7 @@ void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 		break;
 	}
 	if (h != NULL)
-		hm_holes_note_given(h, bytes);
+		hm_given_more(h, bytes);
 }
 
 static void flush_batch(struct hm_heap *h, struct hm_batch *bt)

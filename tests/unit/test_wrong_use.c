@@ -20,7 +20,8 @@
 
 #define MIB ((size_t)1 << 20)
 
-static char global[64] __attribute__((aligned(16)));
+/* Not zero, so that it is in the mapping of the file. */
+static char global[64] __attribute__((aligned(16))) = "hakmem";
 
 /* So that the compiler does not see through what is done to a pointer. */
 static char *hide(char *p)
