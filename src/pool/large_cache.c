@@ -13,8 +13,6 @@
 #include "policy/options.h"
 #include "space/registry.h"
 
-/* What may stay even when next to nothing is live. */
-#define FLOOR_BYTES ((size_t)16 << 20)
 /* A search touches a header, on a page of its own, for each: short lists only. */
 #define ENTRIES_MAX 64
 /* Of what was live of late, beyond what is live, each free forgets this part. */
@@ -37,20 +35,23 @@ static struct hm_large *block_of(struct hm_list *node)
 	return hm_container(node, struct hm_large, node);
 }
 
+static size_t more(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 /*
- * What is live and what waits together may be as much as was live of late, which
- * costs no more memory than the program had a moment ago; and three quarters of
- * what is live. Blocks of 5 to 25 MiB took 1.3 of the time with one half.
+ * Three quarters of what is live: blocks of 5 to 25 MiB took 1.3 of the time with
+ * one half. When the program shrinks, a quarter of what was live of late, as of
+ * other memory (ace.h), so that not much stays behind when it calls no more.
  */
 static size_t bound(size_t live, size_t freed)
 {
-	size_t limit = live * 3 / 4 > FLOOR_BYTES ? live * 3 / 4 : FLOOR_BYTES;
+	size_t limit = more(live / 4 * 3, hm_options.dirty_max);
 
-	if (cache.lately < live + freed)
-		cache.lately = live + freed;
+	cache.lately = more(cache.lately, live + freed);
 	cache.lately -= (cache.lately - live) / DECAY;
-	if (limit < cache.lately - live)
-		limit = cache.lately - live;
+	limit = more(limit, cache.lately / 4);
 	return limit < hm_options.large_cache ? limit : (size_t)hm_options.large_cache;
 }
 

@@ -22,8 +22,9 @@ struct hm_large *hm_large_cache_take_shorter(size_t need);
 
 /*
  * Takes in a dead block that begins at its unit's base. What the bound (option
- * large_cache, and three quarters of the `live` bytes or 16 MiB, whichever is more) has
- * no room for, oldest first, leaves the registry and goes on `leaving`.
+ * large_cache; three quarters of the `live` bytes, a quarter of what they were of
+ * late or dirty_max, whichever is most) has no room for, oldest first, leaves the
+ * registry and goes on `leaving`.
  */
 void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving);
 
