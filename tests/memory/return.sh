@@ -76,7 +76,7 @@ done
 
 # Row 2. A few empty superslabs may stay.
 for other in 0 1; do
-	name=exit
+	name='exit'
 	[ $other = 0 ] || name=exit-freed-by-main
 	measure_preloaded $name "$tmp/threads" exit other=$other wait=0 &&
 		at_most $name last_mib "$(calculate "1.5 * ${figures[start_mib]} + 12")"
