@@ -48,8 +48,8 @@ struct hm_batch {
 
 /* A look for holes, which goes on over several calls: where it is, what it saw (bytes). */
 struct hm_look {
-	size_t slack, rest;  /* free and resident; all that is neither a block nor that */
-	uint32_t left;       /* slabs of the class */
+	size_t slack;  /* free and resident in slabs that were looked at */
+	uint32_t left; /* slabs of the class */
 	uint16_t cls;
 	bool busy;
 };
@@ -137,6 +137,7 @@ void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero);
 /* release.c */
 void hm_release_spill(struct hm_heap *h, unsigned cls);
 void hm_release_all(struct hm_heap *h); /* exit: SLLs, fresh memory, batches, slabs */
+void hm_release_lists(struct hm_heap *h);  /* SLLs go home */
 void hm_release_caches(struct hm_heap *h); /* purge: SLLs and batches go home */
 void hm_release_bind(struct hm_heap *h, struct hm_slab *s); /* into the partial list */
 void hm_release_set_owner(struct hm_heap *h, struct hm_slab *s); /* affinity, if it changes */

@@ -45,11 +45,12 @@ static void look_at(struct hm_look *look, struct hm_bin *bin, struct hm_slab *s)
 	}
 	hm_list_add_head(&bin->partial, &s->node);
 	look->slack += (s->carved - hm_slab_used(s)) * stride;
-	look->rest += hm_classes[s->cls].slabs * HM_SLAB_SIZE - hm_slab_used(s) * stride;
 }
 
 static void begin(struct hm_heap *h)
 {
+	/* A block on a list pins its pages, and a program that changes leaves lists behind. */
+	hm_release_lists(h);
 	h->look = (struct hm_look){ .left = h->bins[0].nr_partial, .busy = true };
 	h->freed = 0;
 	h->freed_max = 0; /* each call comes here until it is done */
@@ -60,7 +61,7 @@ static void end(struct hm_heap *h)
 	unsigned heaps = hm_heaps_in_use();
 	size_t blocks = hm_pool_bytes_in_use();
 
-	blocks -= h->look.rest < blocks ? h->look.rest : blocks;
+	blocks -= h->look.slack < blocks ? h->look.slack : blocks;
 	h->freed_max = hm_ace_look_after(blocks, h->look.slack) / (heaps > 1 ? heaps : 1);
 	h->look.busy = false;
 }

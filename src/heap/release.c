@@ -311,10 +311,15 @@ static void give_up_class(struct hm_heap *h, unsigned cls)
 	bin->recycled = false;
 }
 
-void hm_release_caches(struct hm_heap *h)
+void hm_release_lists(struct hm_heap *h)
 {
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
 		spill_class(h, cls);
+}
+
+void hm_release_caches(struct hm_heap *h)
+{
+	hm_release_lists(h);
 	hm_remote_flush(h);
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
 		give_up_class(h, cls);

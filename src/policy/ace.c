@@ -35,14 +35,14 @@ size_t hm_ace_dirty_max(size_t lately)
 
 size_t hm_ace_look_after(size_t live, size_t slack)
 {
-	size_t most = hm_options.dirty_max / 2, after = live / 4;
+	size_t most = hm_options.dirty_max / 4, after = live / 4;
 
 	if (most < live / 8)
 		most = live / 8;
 	if (slack < most && after < most - slack)
 		after = most - slack;
-	if (after < hm_options.dirty_max / 4)
-		after = hm_options.dirty_max / 4;
+	if (after < hm_options.dirty_max / 8)
+		after = hm_options.dirty_max / 8;
 	return after > LOOK_MIN ? after : LOOK_MIN;
 }
 

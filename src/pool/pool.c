@@ -18,6 +18,7 @@
 #include "policy/ace.h"
 #include "policy/options.h"
 #include "pool/superslab_map.h"
+#include "slab/hole.h"
 #include "slab/remote.h"
 
 #define ALL ((uint32_t)UINT32_MAX)
@@ -141,11 +142,6 @@ static struct hm_superslab *find(unsigned n)
 	return NULL;
 }
 
-static size_t superslabs_in_use(void)
-{
-	return pool.nr_all - pool.nr_warm - pool.nr_cold;
-}
-
 /* A unit that was a superslab before is still on the list of all; walkers may stand on it. */
 static void add(struct hm_superslab *ss)
 {
@@ -183,7 +179,8 @@ static const char *witness(void)
 /* Called and returns with the lock held; drops it around the system calls. */
 static struct hm_superslab *grow(void)
 {
-	const char *evidence = hm_ace_wants_huge(superslabs_in_use()) ? witness() : NULL;
+	size_t in_use = pool.nr_all - pool.nr_warm - pool.nr_cold;
+	const char *evidence = hm_ace_wants_huge(in_use) ? witness() : NULL;
 	struct hm_superslab *ss;
 
 	unlock_pool();
@@ -223,7 +220,7 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 static void note_in_use(size_t more)
 {
 	hm_count_add(&pool.in_use, more);
-	pool.lately = hm_ace_lately(pool.lately, hm_load_relaxed(&pool.in_use));
+	pool.lately = hm_ace_lately(pool.lately, hm_pool_bytes_in_use() / HM_SLAB_SIZE);
 }
 
 struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
@@ -345,6 +342,7 @@ void hm_pool_release(struct hm_slab *s)
 	uint32_t bits = hm_mask_span(hm_slab_number(s), n);
 
 	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
+	hm_hole_forget(s);
 	hm_store_relaxed(&s->binder, NULL);
 	hm_slab_set_owner(s, NULL);
 
@@ -450,7 +448,9 @@ size_t hm_pool_unmap_empty(void)
 
 size_t hm_pool_bytes_in_use(void)
 {
-	return hm_load_relaxed(&pool.in_use) * HM_SLAB_SIZE;
+	size_t bytes = hm_load_relaxed(&pool.in_use) * HM_SLAB_SIZE, holes = hm_hole_bytes();
+
+	return holes < bytes ? bytes - holes : 0;
 }
 
 void hm_pool_get_counts(struct hm_pool_counts *out)

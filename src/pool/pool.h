@@ -41,7 +41,7 @@ size_t hm_pool_unmap_empty(void);
 /* Maps n superslabs and faults them in. Returns how many it got. */
 size_t hm_pool_prewarm(size_t n);
 
-/* Of slabs that are not free; of late, any thread. */
+/* Of slabs that are not free, less holes; as of some moment. */
 size_t hm_pool_bytes_in_use(void);
 
 struct hm_pool_counts {

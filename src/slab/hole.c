@@ -1,7 +1,7 @@
 /*
  * hole.c - finding, making and filling holes.
  *
- * owns: nothing beyond hole.h.
+ * owns: the count of all holes.
  * called from: heap/release.c, heap/refill.c, pool/waiting.c.
  */
 #include "base/base.h"
@@ -15,6 +15,8 @@
 #define PAGES_MAX (HM_SLABS * 16)
 /* Below this a system call and the faults that follow cost more than they bring. */
 #define PAGES_MIN 4
+
+static _Atomic size_t hole_pages;
 
 /* A span as pages and blocks. Addresses are offsets from its start. */
 struct span {
@@ -55,6 +57,23 @@ static void set_hole(const struct span *sp, unsigned page, bool hole)
 	unsigned bit = 1u << page % sp->slab_pages;
 
 	r->holes = (uint16_t)(hole ? r->holes | bit : r->holes & ~bit);
+	hm_add_relaxed(&hole_pages, hole ? (size_t)1 : (size_t)-1);
+}
+
+size_t hm_hole_bytes(void)
+{
+	return hm_load_relaxed(&hole_pages) * hm_os_page_size();
+}
+
+void hm_hole_forget(struct hm_slab *s)
+{
+	for (unsigned i = 0; i < hm_classes[s->cls].slabs; i++) {
+		struct hm_remote *r = hm_remote_of(s + i);
+
+		if (r->holes != 0)
+			hm_add_relaxed(&hole_pages, -(size_t)hm_popcount32(r->holes));
+		r->holes = 0;
+	}
 }
 
 bool hm_hole_any(const struct hm_slab *s)

@@ -37,4 +37,10 @@ uint32_t hm_hole_fill(struct hm_slab *s);
 /* Are there any? Owner. */
 bool hm_hole_any(const struct hm_slab *s);
 
+/* Owner, the span goes back to the pool: its holes are no more than free memory. */
+void hm_hole_forget(struct hm_slab *s);
+
+/* Bytes of all holes. Any thread. */
+size_t hm_hole_bytes(void);
+
 #endif

@@ -38,7 +38,6 @@ void hm_slab_format(struct hm_slab *s, unsigned cls)
 		s[i].origin = origin;
 		s[i].cls = (uint8_t)cls;
 		s[i].lead = (uint8_t)i;
-		hm_remote_of(&s[i])->holes = 0;
 		hm_remote_of(&s[i])->tried = UINT16_MAX;
 	}
 	s->free.p = NULL;
