@@ -56,10 +56,21 @@ static void *alloc_class(unsigned cls, size_t align, size_t n, bool *zero)
 	return hm_checked_alloc(align, n);
 }
 
+/* When the OS refuses: a block on a list pins a superslab, whose addresses would do. */
+static void *alloc_large(size_t n, size_t align, bool *zero)
+{
+	void *p = hm_large_alloc(n, align, zero);
+
+	if (hm_likely(p != NULL) || hm_heap_is_static(hm_tls_heap))
+		return p;
+	hm_release_caches(hm_tls_heap);
+	return hm_large_alloc(n, align, zero);
+}
+
 static void *alloc_zero(size_t n, bool *zero)
 {
 	if (n > (size_t)HM_MEDIUM_REQUEST_MAX)
-		return hm_large_alloc(n, HM_ALIGN, zero);
+		return alloc_large(n, HM_ALIGN, zero);
 	return alloc_class(hm_class_of(n), HM_ALIGN, n, zero);
 }
 
@@ -89,7 +100,7 @@ void *hm_heap_memalign(size_t align, size_t n)
 		return hm_heap_malloc(n);
 	cls = hm_class_of_aligned(n, align);
 	if (cls == HM_CLASSES)
-		return hm_large_alloc(n == 0 ? 1 : n, align, &zero);
+		return alloc_large(n == 0 ? 1 : n, align, &zero);
 	return alloc_class(cls, align, n, &zero);
 }
 
