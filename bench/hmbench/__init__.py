@@ -1,4 +1,4 @@
-"""The parts of bench/run, lowest first: a module imports only from those before it.
+"""The parts of bench/run and its like, lowest first: a module imports only from those before it.
 
 elf         what an executable or library is, and whether it defines a function
 allocators  the allocators that are compared: finding them, asking whose malloc a process has
@@ -13,4 +13,8 @@ stats       medians, spreads, ratios, ranks
 tables      results as text: terminal and Markdown
 charts      results as pictures, by gnuplot
 cli         arguments, exit statuses
+contention  bench/contention: what threads make each other wait for
+areas       what the programs of bench/memory print, areas between live and resident memory
+area_report areas as text and pictures
+memory      bench/memory/run: runs and arguments
 """

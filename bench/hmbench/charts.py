@@ -18,27 +18,27 @@ _OURS = ("#d40000", "#ff6a4d", "#8c0000", "#ff9f80")
 _SHAPES = (5, 7, 9, 11, 13, 4, 6, 8, 10, 12)
 
 
-def styles(s: Summary) -> Dict[str, Tuple[str, int]]:
+def styles(names: List[str], peers: List[str]) -> Dict[str, Tuple[str, int]]:
     """Colour and point shape of each allocator; hakmem's are red and filled."""
     result = {}
-    peers = ours = 0
-    for name in s.names:
-        if name in s.peers:
-            result[name] = _COLOURS[peers % len(_COLOURS)], _SHAPES[peers % len(_SHAPES)]
-            peers += 1
+    theirs = ours = 0
+    for name in names:
+        if name in peers:
+            result[name] = _COLOURS[theirs % len(_COLOURS)], _SHAPES[theirs % len(_SHAPES)]
+            theirs += 1
         else:
             result[name] = _OURS[ours % len(_OURS)], 7
             ours += 1
     return result
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _head(name: str, width: int, height: int) -> List[str]:
+def head(name: str, width: int, height: int) -> List[str]:
     return [f"set terminal svg size {width},{height} font 'sans-serif,13' background 'white'",
-            f"set output {_quote(name)}", "set encoding utf8", "set style data points",
+            f"set output {quote(name)}", "set encoding utf8", "set style data points",
             "set border 3 linecolor '#555555'", "set tics nomirror",
             "set grid linecolor '#dddddd' linewidth 1 linetype 1"]
 
@@ -49,16 +49,16 @@ def ratio_chart(s: Summary, name: str, title: str, value: Callable[[Cell], float
     count = len(s.lines) + 1
     most = max(value(c) for line in s.lines for c in line.cells.values())
     least = min(value(c) for line in s.lines for c in line.cells.values())
-    style = styles(s)
-    script = _head(name, 900, 130 + 24 * count)
-    script += [f"set title {_quote(title)} font ',16'", "set logscale x", "unset key",
+    style = styles(s.names, s.peers)
+    script = head(name, 900, 130 + 24 * count)
+    script += [f"set title {quote(title)} font ',16'", "set logscale x", "unset key",
                f"set xrange [{min(least, 1) / 1.05:.4f}:{max(most * 1.1, 1.3):.4f}]",
                f"set yrange [{count - 0.4}:-0.6]",
                "set key outside bottom center horizontal reverse Left samplen 1",
                "set xlabel 'ratio, logarithmic; further left is better' offset 0,-0.2",
                "set xtics (" + ", ".join(f"'{t:g}' {t}" for t in _ticks(least, most)) + ")",
                "set ytics (" + ", ".join(
-                   f"{_quote(line.name)} {i}" for i, line in enumerate(s.lines))
+                   f"{quote(line.name)} {i}" for i, line in enumerate(s.lines))
                + f", 'geometric mean' {count - 1}) font ',12'",
                f"set arrow from graph 0, first {count - 1.5} to graph 1, first {count - 1.5}"
                " nohead linecolor '#555555'",
@@ -76,7 +76,7 @@ def ratio_chart(s: Summary, name: str, title: str, value: Callable[[Cell], float
         colour, shape = style[n]
         size = 0.75 if n in s.peers else 1.0
         plots.append(f"{block} using 1:2 pointtype {shape} pointsize {size}"
-                     f" linecolor '{colour}' title {_quote(n)}")
+                     f" linecolor '{colour}' title {quote(n)}")
     return [*script, "plot " + ", \\\n  ".join(plots)]
 
 
@@ -95,12 +95,12 @@ def _ticks(least: float, most: float) -> List[float]:
 
 def means_chart(s: Summary, name: str) -> List[str]:
     """Time against memory: who is fast and lean at once."""
-    style = styles(s)
-    script = _head(name, 760, 560)
+    style = styles(s.names, s.peers)
+    script = head(name, 760, 560)
     xs = [m.time for m in s.means.values()]
     ys = [m.peak for m in s.means.values()]
     dx, dy = (max(v) - min(v) or 0.1 for v in (xs, ys))
-    script += [f"set title {_quote('Geometric means over ' + str(len(s.lines)) + ' rows')}"
+    script += [f"set title {quote('Geometric means over ' + str(len(s.lines)) + ' rows')}"
                " font ',16'",
                "set xlabel 'time, ratio to the best peer of each row (further left is faster)'",
                "set ylabel 'peak memory, ratio to the leanest peer (lower is leaner)'", "unset key",
@@ -123,16 +123,16 @@ def memory_chart(results: Results, s: Summary, name: str) -> List[str]:
     deep = -(-len(lines) // columns)
     height = 60 + 210 * deep
     low = 52 / height
-    script = _head(name, 360 * columns, height)
+    script = head(name, 360 * columns, height)
     script += [f"set multiplot layout {deep},{columns} margins 0.06,0.985,{low + 0.02:.4f},"
                f"{1 - 26 / height:.4f} spacing 0.06,{54 / height:.4f}",
                "unset key", "set xrange [0:1]", "set yrange [0:*]",
                "set xtics ('0' 0, '25 %%' 0.25, '50 %%' 0.5, '75 %%' 0.75, '100 %%' 1) font ',10'",
                "set ytics font ',10' autofreq", "set format y '%g'"]
-    style = styles(s)
+    style = styles(s.names, s.peers)
     for i, line in enumerate(lines):
         memory = results["memory"][line.name]
-        script.append(f"set title {_quote(line.name + ', MiB')} font ',13' offset 0,-0.7")
+        script.append(f"set title {quote(line.name + ', MiB')} font ',13' offset 0,-0.7")
         plots = []
         if memory["live"]:
             script += _curve(f"$l{i}", memory["live"])
@@ -150,12 +150,12 @@ def memory_chart(results: Results, s: Summary, name: str) -> List[str]:
 
 
 def _with_legend(script: List[str], s: Summary, height: int) -> List[str]:
-    style = styles(s)
+    style = styles(s.names, s.peers)
     entries = [(n, style[n][0]) for n in s.names] + [("live bytes", "#9a9a9a")]
     place = script.index(next(l for l in script if l.startswith("set title")))
     labels, clear = [], []
     for i, (n, colour) in enumerate(entries):
-        labels.append(f"set label {i + 1} {_quote('■ ' + n)} at screen"
+        labels.append(f"set label {i + 1} {quote('■ ' + n)} at screen"
                       f" {0.06 + 0.92 * i / len(entries):.3f},{14 / height:.4f} left"
                       f" textcolor '{colour}' font ',12'")
         clear.append(f"unset label {i + 1}")
@@ -173,11 +173,8 @@ def _curve(block: str, samples: List[List[float]]) -> List[str]:
 
 def draw(results: Results, s: Summary, folder: str) -> Tuple[List[str], str]:
     """Makes the charts: their names, and a line about what went wrong, if anything did."""
-    gnuplot = shutil.which("gnuplot")
     if not s.lines:
         return [], ""
-    if gnuplot is None:
-        return [], "no gnuplot (Debian: gnuplot-nox), so no charts"
     scripts = {
         "time.svg": ratio_chart(s, "time.svg", "Time, ratio to the best peer of the row",
                                 lambda c: c.ratio, lambda n: s.means[n].time),
@@ -187,6 +184,14 @@ def draw(results: Results, s: Summary, folder: str) -> Tuple[List[str], str]:
     }
     if any(results["memory"].get(line.name, {}).get("resident") for line in s.lines):
         scripts["memory.svg"] = memory_chart(results, s, "memory.svg")
+    return render(scripts, folder)
+
+
+def render(scripts: Dict[str, List[str]], folder: str) -> Tuple[List[str], str]:
+    """Pictures by gnuplot: the names of those made, and a line about what went wrong, if so."""
+    gnuplot = shutil.which("gnuplot")
+    if gnuplot is None:
+        return [], "no gnuplot (Debian: gnuplot-nox), so no charts"
     made: List[str] = []
     for name, script in scripts.items():
         new = name + ".new"

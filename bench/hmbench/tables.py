@@ -114,7 +114,8 @@ def terminal(results: Results, s: Summary) -> str:
         *remarks(results, s)])
 
 
-def _markdown(table: Table, left: int = 2) -> str:
+def markdown_table(table: Table, left: int = 2) -> str:
+    """The first row is the head; so many columns are text."""
     def row(cells: List[str]) -> str:
         return "| " + " | ".join(c.strip() for c in cells) + " |"
 
@@ -168,20 +169,20 @@ def markdown(results: Results, s: Summary, charts: List[str]) -> str:
         f"    {results['command']}",
         f"{m['cpu']}, {m['cpus']} CPUs, {m['memory_mib'] / 1024:.0f} GiB, {m['kernel']},"
         f" {m['libc']}, huge pages: {m['huge_pages']}; load before: {m['load_before']}.",
-        _markdown(allocators, 3)]
+        markdown_table(allocators, 3)]
     if s.lines:
         parts += [
             "## Time", "Median, as a ratio to the best peer of the row. Peers are all allocators"
-            " but the variants of hakmem.", _markdown(time_table(s))]
+            " but the variants of hakmem.", markdown_table(time_table(s))]
     parts.append("\n".join(f"- {line}" for line in remarks(results, s) + results["left_out"]))
     if s.lines:
         parts += [
             "## Peak memory", "Of the largest process, as a ratio to the leanest peer of the row.",
-            _markdown(peak_table(s))]
+            markdown_table(peak_table(s))]
         parts += [f"![{name}]({name})" for name in charts]
         parts += [
             "## The rows", "Live memory is the bytes that the program has asked for and not freed.",
-            _markdown(what_rows_are(s)), "## In full",
+            markdown_table(what_rows_are(s)), "## In full",
             "Resident memory is sampled in a run of its own and is that of all processes together;"
-            " the spread is the middle half's.", _markdown(details(s))]
+            " the spread is the middle half's.", markdown_table(details(s))]
     return "\n\n".join(p for p in parts if p) + "\n"
