@@ -136,11 +136,13 @@ def _phases(line: Line) -> List[str]:
 def chart(a: Areas, line: Line, name: str) -> List[str]:
     """Resident memory of all allocators over the samples, and what lives as an area below."""
     style = charts.styles(a.names, a.peers)
+    title = charts.quote(f"{line.name}: {line.note}")
     script = charts.head(name, 900, 460)
-    script += [f"set title {charts.quote(line.name + ': ' + line.note)} font ',15' offset 0,2.4",
-               "set tmargin 7", "set ylabel 'resident, MiB'", "set yrange [0:*]",
+    script += ["set termoption noenhanced", f"set title {title} font ',15' offset 0,2",
+               "set tmargin 6.5", "set ylabel 'resident, MiB'", "set yrange [0:*]",
                f"set xrange [-0.5:{len(line.live) - 0.5}]",
-               "set xlabel 'sample: a point of the work, or some time in an idle phase'",
+               "set xlabel 'sample: a point of the work, or some time in an idle phase'"
+               " offset 0,0.4",
                "set key outside bottom center horizontal reverse Left samplen 2", *_phases(line),
                *_block("$live", [float(n) for n in line.live])]
     plots = ["$live using 1:2 with filledcurves y1=0 linecolor '#d9d9d9' title 'live'",

@@ -41,7 +41,8 @@ static long n_heap;
 
 static void request(uint64_t *random, void **sessions, long n_sessions, bool *mine)
 {
-	void *blocks[TEMPORARY], **slot = &sessions[bench_between(random, 0, (size_t)n_sessions - 1)];
+	void **slot = &sessions[bench_between(random, 0, (size_t)n_sessions - 1)];
+	void *blocks[TEMPORARY];
 	size_t at = bench_between(random, 0, (size_t)n_heap - 1);
 
 	for (int i = 0; i < TEMPORARY; i++)

@@ -52,7 +52,7 @@ static void step(struct set *s, size_t middle, long begin, uint64_t *random)
 		add(s, size, random);
 		done += (long)size;
 		if (done >= next) {
-			memory_sample(begin + done / 1024, "drift");
+			memory_sample(begin + (done < all ? done : all) / 1024, "drift");
 			next += all / 6;
 		}
 	}
