@@ -18,12 +18,19 @@ from .allocators import PEERS, Allocator, Finder, Unusable, clean_environment, s
 from .areas import Printed
 from .cli import DONE, INCOMPLETE, INTERRUPTED, UNWRITTEN, WRONG, Wrong
 from .process import Running
-from .results import FORMAT, Results
+from .results import Results
 from .rows import Row, Setting
 from .session import Progress, minutes
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 QUICK_SCALE = 0.25
+
+FORMAT = "memory 1"
+"""Of the results file: date to seconds, allocators, failures and left_out as in results.FORMAT, and
+
+rows    name, note, command; phases and live: a word and the bytes of each sample
+runs    row, allocator, round, seconds, peak_kib, base; resident: the bytes of each sample
+"""
 
 _HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
@@ -63,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--quick", action="store_true", help="a quarter of the work")
     p.add_argument("--scale", type=float, metavar="FACTOR",
                    help=f"of the programs' work and memory (1; with --quick {QUICK_SCALE})")
+    p.add_argument("--pause", type=int, metavar="MS",
+                   help="before each sample of an idle phase (what the programs have: 100)")
     p.add_argument("--no-charts", action="store_true", help="tables only")
     p.add_argument("--list", action="store_true", help="print the programs")
     p.add_argument("--out", metavar="DIR", help="default: memory-results in the build folder")
@@ -78,21 +87,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class Session:
-    """Runs every program on every allocator in each round, and keeps what they print.
-
-    Of results.py's FORMAT it has date to seconds, allocators, failures and left_out, and
-
-    rows    name, note, command; phases and live, a word and the bytes of each sample
-    runs    row, allocator, round, seconds, peak_kib, base, resident: bytes of each sample
-    """
+    """Runs every program on every allocator in each round, and keeps what they print."""
 
     def __init__(self, setting: Setting, rows: List[Row], allocators: List[Allocator], *,
-                 rounds: int, progress: Progress, results: Results) -> None:
+                 rounds: int, pause: Optional[int], progress: Progress,
+                 results: Results) -> None:
         self.setting, self.rows, self.allocators = setting, rows, allocators
-        self.rounds, self.progress, self.results = rounds, progress, results
+        self.rounds, self.pause, self.progress, self.results = rounds, pause, progress, results
         self._broken: Set[Tuple[str, str]] = set()
         self._began = time.monotonic()
-        results.update(format=FORMAT, kind="memory", rounds=0, interrupted=False, rows=[], runs=[],
+        results.update(format=FORMAT, rounds=0, interrupted=False, rows=[], runs=[],
                        failures=[], allocators=[
                            {"name": a.name, "path": a.path, "version": a.version, "ours": a.ours,
                             "settings": a.settings} for a in allocators])
@@ -114,6 +118,8 @@ class Session:
     def _prepare(self, row: Row) -> None:
         try:
             row.prepare(self.setting)
+            if self.pause is not None:
+                row.command.append(f"pause={self.pause}")
         except (Unusable, OSError) as e:
             self.progress.say(f"{row.name} left out: {e}")
             self.results["left_out"].append(f"{row.name} left out: {e}")
@@ -251,6 +257,8 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str], progress: Pr
         QUICK_ROUNDS if options.quick else ROUNDS
     if rounds < 1 or options.limit <= 0 or (options.scale is not None and options.scale <= 0):
         raise Wrong("--rounds, --limit and --scale are above 0")
+    if options.pause is not None and not 0 <= options.pause <= 60000:
+        raise Wrong("--pause is of 0 to 60000 milliseconds")
     try:
         os.makedirs(out, exist_ok=True)
         files.write_file(os.path.join(out, ".probe"), "\n" * 4096)
@@ -273,7 +281,8 @@ def _measure(options: argparse.Namespace, arguments: Sequence[str], progress: Pr
         found, complete = _find(options, build, Finder(launch, folder), say)
     except Unusable as e:
         raise Wrong(str(e)) from None
-    Session(setting, rows, found, rounds=rounds, progress=progress, results=results).run()
+    Session(setting, rows, found, rounds=rounds, pause=options.pause, progress=progress,
+            results=results).run()
     status = _finish(results, out, progress, not options.no_charts)
     return INCOMPLETE if status == DONE and not complete else status
 
@@ -304,16 +313,6 @@ def _finish(results: Results, out: str, progress: Progress, with_charts: bool) -
     return status
 
 
-def _load(path: str) -> Results:
-    try:
-        results = files.load(path)
-    except (OSError, ValueError) as e:
-        raise Wrong(str(e)) from None
-    if results.get("kind") != "memory":
-        raise Wrong(f"{path}: results of another program")
-    return results
-
-
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -327,7 +326,10 @@ def main(arguments: Sequence[str]) -> int:
     folder = ""
     try:
         if options.report:
-            results = _load(options.report)
+            try:
+                results = files.load(options.report, FORMAT)
+            except (OSError, ValueError) as e:
+                raise Wrong(str(e)) from None
             out = os.path.abspath(options.out or os.path.dirname(options.report) or ".")
             return _report(results, out, progress, not options.no_charts)
         folder = tempfile.mkdtemp(prefix="hakmem-memory.")

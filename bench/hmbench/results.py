@@ -65,12 +65,12 @@ def save(results: Results, path: str) -> None:
     write_file(path, _text(results))
 
 
-def load(path: str) -> Results:
-    """Raises OSError or ValueError."""
+def load(path: str, wanted: Any = FORMAT) -> Results:
+    """Raises OSError, or ValueError when it is not of the wanted format."""
     with open(path, encoding="utf-8") as file:
         results = json.load(file)
-    if not isinstance(results, dict) or results.get("format") != FORMAT:
-        raise ValueError(f"{path}: no results file of this version")
+    if not isinstance(results, dict) or results.get("format") != wanted:
+        raise ValueError(f"{path}: no results file of this kind and version")
     return results
 
 

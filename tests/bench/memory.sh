@@ -272,9 +272,9 @@ charts=--no-charts
 rm "$out/results.md"
 measure --report "$out/results.json"
 shows "a report of earlier results" '^\| drift \|' "$out/results.md"
-measure --quick --programs "$rows"
-holds "the short run" '[x["name"] for x in r["rows"]] == ["left"] and (len(runs) == 2 and
-	r["rows"][0]["command"][1] == "500")'
+measure --quick --pause 2 --programs "$rows"
+holds "the short run" '[x["name"] for x in r["rows"]] == ["left"] and len(runs) == 2 and (
+	[r["rows"][0]["command"][i] for i in (1, -1)] == ["500", "pause=2"])'
 measure --list
 ended "the list" 0
 for program in "${programs[@]}"; do shows "$program is in it" "^$program " "$tmp/out"; done
@@ -309,11 +309,12 @@ refused_run() { # PATTERN ARGUMENT...
 	said "refused: ${*:2}" 2 "^bench/memory/run: $1"
 }
 echo '{"format": 1}' >"$tmp/other.json"
-refused_run '.*other.json: results of another program' --report "$tmp/other.json"
+refused_run '.*other.json: no results file of this kind' --report "$tmp/other.json"
 refused_run '.*rows.txt: |Expecting value|.*line 1' --report "$rows"
 refused_run '--rows nosuch: no row' --rows nosuch
 refused_run '--rounds, --limit and --scale are above 0' --rounds 0
 refused_run '--rounds, --limit and --scale are above 0' --scale -1
+refused_run '--pause is of 0 to 60000 ' --pause 60001
 refused_run '--peers: no peer nosuch' --peers nosuch
 refused_run 'what: expected NAME=PATH.so' what
 refused_run '.*nothing.c:1: expected ROW' --programs "$tmp/nothing.c"
