@@ -6,7 +6,7 @@
  * sample of an idle phase. Its work, and so how much it holds, grows with OPERATIONS. It prints
  *
  *   base RESIDENT                          before it holds anything: data, stacks of threads
- *   at OPERATIONS LIVE RESIDENT PHASE      a sample; LIVE and RESIDENT are bytes, PHASE a word
+ *   at OPERATIONS LIVE RESIDENT PHASE      a sample; LIVE and RESIDENT in bytes, PHASE a word
  *   NAME OPERATIONS SECONDS OPERATIONS_PER_S PEAK_KIB ALLOCATOR          bench.h's line, the last
  *
  * LIVE is what the program itself holds, tables included, as it asked for it. RESIDENT is the

@@ -16,9 +16,21 @@
 
 static struct bench_option options[] = { MEMORY_PAUSE, { .name = NULL } };
 
-static const size_t middles[] = { 200, 800, 3000, 12000, 48000, 3000, 800, 200 };
+static const struct step {
+	size_t middle;
+	const char *name;
+} steps[] = {
+	{ 200, "200-bytes" },
+	{ 800, "800-bytes" },
+	{ 3000, "3000-bytes" },
+	{ 12000, "12000-bytes" },
+	{ 48000, "48000-bytes" },
+	{ 3000, "3000-bytes" },
+	{ 800, "800-bytes" },
+	{ 200, "200-bytes" },
+};
 
-#define STEPS ((long)(sizeof(middles) / sizeof(middles[0])))
+#define STEPS ((long)(sizeof(steps) / sizeof(steps[0])))
 
 struct set {
 	void **table;
@@ -42,17 +54,17 @@ static void add(struct set *s, size_t size, uint64_t *random)
 }
 
 /* All is replaced some times by blocks around one size. */
-static void step(struct set *s, size_t middle, long begin, uint64_t *random)
+static void drift(struct set *s, const struct step *to, long begin, uint64_t *random)
 {
 	long all = TURNS * s->limit, done = 0, next = 0;
 
 	while (done < all) {
-		size_t size = bench_between(random, middle / 2, middle * 3 / 2);
+		size_t size = bench_between(random, to->middle / 2, to->middle * 3 / 2);
 
 		add(s, size, random);
 		done += (long)size;
 		if (done >= next) {
-			memory_sample(begin + (done < all ? done : all) / 1024, "drift");
+			memory_sample(begin + (done < all ? done : all) / 1024, to->name);
 			next += all / 6;
 		}
 	}
@@ -72,10 +84,10 @@ int main(int argc, char **argv)
 	each = b.operations / STEPS + 1;
 	s.limit = (each * 1024) / TURNS;
 	b.operations = each * STEPS;
-	slots = (size_t)s.limit / (middles[0] / 2) + 2;
+	slots = (size_t)s.limit / (steps[0].middle / 2) + 2;
 	s.table = memory_table(slots);
 	for (long i = 0; i < STEPS; i++)
-		step(&s, middles[i], i * each, &b.seed);
+		drift(&s, &steps[i], i * each, &b.seed);
 	memory_idle(&b, b.operations, 4, "idle");
 	while (s.bytes > s.limit / 10)
 		drop(&s, &b.seed);

@@ -15,7 +15,7 @@
 #define BLOCKS 400 /* of a thread */
 #define KEEP 40    /* of them go to the table */
 #define SLOTS 16   /* of the table, for each operation */
-#define SAMPLES 24 /* waves of which are sampled, twice */
+#define SAMPLES 24 /* waves that are sampled, at the height and after the end */
 
 static struct bench_option options[] = { MEMORY_PAUSE, { .name = NULL } };
 
@@ -72,12 +72,12 @@ static void wave(const struct bench *b, void **table, long part, long number, bo
 	}
 	pthread_barrier_wait(&top);
 	if (sampled)
-		memory_sample(done + n, "height");
+		memory_sample(done + n, "waves");
 	pthread_barrier_wait(&down);
 	for (long i = 0; i < n; i++)
 		pthread_join(requests[i].thread, NULL);
 	if (sampled)
-		memory_sample(done + n, "ended");
+		memory_sample(done + n, "waves");
 }
 
 static void drop(void **table, long slots, long step)

@@ -48,7 +48,7 @@ function wrong(why) { if (!failed) print NR ": " why ": " $0; failed = 1 }
 last != "" { wrong("a line after the last") }
 NR == 1 { if (!/^base [1-9][0-9]*$/) wrong("no base"); next }
 /^at / {
-	if (!/^at [0-9]+ [0-9]+ [1-9][0-9]* [a-z-]+$/) wrong("no sample")
+	if (!/^at [0-9]+ [0-9]+ [1-9][0-9]* [a-z0-9-]+$/) wrong("no sample")
 	if ($2 < done) wrong("operations go back")
 	if ($5 == phase && phase ~ /^(idle|beats)$/ && $3 != live) wrong("live while it is idle")
 	if ($5 == "idle") idle++
