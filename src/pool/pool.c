@@ -30,7 +30,7 @@ static struct {
 	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
-	size_t nr_all, nr_warm, nr_cold;
+	size_t nr_all, nr_warm, nr_cold, inherited; /* superslabs; in use at the fork */
 	_Atomic size_t in_use; /* slabs; written under the lock, as the next two */
 	size_t lately, nr_dirty;
 	uint64_t now; /* ms, as of one of the last 16 releases */
@@ -180,7 +180,8 @@ static const char *witness(void)
 static struct hm_superslab *grow(void)
 {
 	size_t in_use = pool.nr_all - pool.nr_warm - pool.nr_cold;
-	const char *evidence = hm_ace_wants_huge(in_use) ? witness() : NULL;
+	bool grown = in_use > pool.inherited && hm_ace_wants_huge(in_use - pool.inherited);
+	const char *evidence = grown ? witness() : NULL;
 	struct hm_superslab *ss;
 
 	unlock_pool();
@@ -493,8 +494,7 @@ void hm_pool_fork_take(void)
 
 void hm_pool_fork_release(bool child)
 {
-	if (child)
-		hm_lock_reset(&pool.lock);
-	else
-		unlock_pool();
+	if (child) /* starts small: what its parent filled says nothing about it */
+		pool.inherited = pool.nr_all - pool.nr_warm - pool.nr_cold;
+	(child ? hm_lock_reset : hm_lock_release)(&pool.lock);
 }

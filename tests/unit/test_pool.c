@@ -558,6 +558,23 @@ START_TEST(huge_pages_for_what_is_dense)
 }
 END_TEST
 
+/* A forked child asks for none before it has grown by itself, whatever its parent filled. */
+START_TEST(no_huge_pages_for_a_child)
+{
+	unsigned after = (unsigned)hm_options.huge_after, asked;
+
+	use_slabs((after + 8) * HM_SLABS, 8);
+	asked = huge_superslabs();
+	ck_assert_uint_gt(asked, 0);
+	hm_pool_fork_take();
+	hm_pool_fork_release(true);
+	use_slabs(after * HM_SLABS, 8);
+	ck_assert_uint_eq(huge_superslabs(), asked);
+	use_slabs(after * HM_SLABS, 8);
+	ck_assert_uint_gt(huge_superslabs(), asked);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -565,6 +582,7 @@ int main(void)
 		dirty_memory_is_bounded, dirty_memory_expires, dense_huge_pages_stay_whole,
 		zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses, purge_refused,
 		prewarm, no_huge_pages_for_what_is_sparse, huge_pages_for_what_is_dense,
+		no_huge_pages_for_a_child,
 	};
 
 	return SUPPORT_RUN("pool", tests);
