@@ -27,12 +27,12 @@ struct hm_bin {
 	uint32_t bump_left;     /* blocks in it; counted as used in their slab */
 	bool recycled;          /* look elsewhere first: a slab or `back` may have free blocks */
 	bool bump_zero;         /* fresh memory is known to be zero */
-	uint16_t nr_partial;
 	struct hm_base back;    /* the second list: older frees, spilled first */
 	struct hm_slab *bound;  /* where refills come from; NULL: none */
 	struct hm_list partial; /* other slabs bound to this heap, each with a free block */
 	struct hm_base mark;    /* the front's first block when the budget was last spent */
 	uint8_t rearmed;        /* times in a row that it was still the first */
+	uint32_t nr_partial;
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct hm_bin) == 64, "one cache line a bin");

@@ -34,15 +34,14 @@ static void look_at(struct hm_look *look, struct hm_bin *bin, struct hm_slab *s)
 
 	/* Once round the list: it is as it was when all have had their turn. */
 	hm_list_remove(&s->node);
-	if (hm_hole_is_likely(s)) {
-		hm_remote_take(s);
-		hm_hole_purge(s);
-	}
+	hm_remote_take(s);
 	if (hm_slab_used(s) == 0) {
 		bin->nr_partial--;
 		hm_pool_release(s);
 		return;
 	}
+	if (hm_hole_is_likely(s))
+		hm_hole_purge(s);
 	hm_list_add_head(&bin->partial, &s->node);
 	look->slack += (s->carved - hm_slab_used(s)) * stride;
 }
@@ -102,7 +101,7 @@ static bool look_waiting(unsigned cls, size_t *bytes)
 	if (s == NULL)
 		return false;
 	hm_remote_take(s);
-	if (hm_hole_is_likely(s))
+	if (hm_slab_used(s) > 0 && hm_hole_is_likely(s))
 		*bytes += hm_hole_purge(s);
 	hm_waiting_give_up(s);
 	return true;

@@ -49,10 +49,21 @@ size_t hm_ace_look_after(size_t live, size_t slack)
 /* Each so many-th superslab or large block is mapped without huge pages, to be looked at later. */
 #define WITNESS 8
 
+/* Each such one splits a mapping of the kernel, which has a limit: not more than 64 or so. */
+static size_t witness_spacing(size_t in_use)
+{
+	size_t n = WITNESS;
+
+	while (n * 32 < in_use)
+		n *= 2;
+	return n;
+}
+
 bool hm_ace_wants_huge(size_t in_use)
 {
-	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after &&
-	       in_use % WITNESS != WITNESS - 1;
+	size_t n = witness_spacing(in_use);
+
+	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after && in_use % n != n - 1;
 }
 
 bool hm_ace_wants_huge_large(size_t size, uint64_t n)

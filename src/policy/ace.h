@@ -32,7 +32,7 @@ size_t hm_ace_look_after(size_t live, size_t slack);
  * is touched here and there would take 2 MiB for each.
  */
 
-/* Does a heap of so many superslabs in use ask at all? Every eighth does not, as evidence. */
+/* Does a heap of so many superslabs in use ask at all? One in eight or more does not. */
 bool hm_ace_wants_huge(size_t in_use);
 
 /* The same of a large block of so many bytes, which is the nth. */

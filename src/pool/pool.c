@@ -29,6 +29,7 @@ static struct {
 	uint32_t runs; /* bit r: by_run[r] is not empty */
 	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
+	struct hm_superslab *witness[2]; /* mapped without huge pages last, and before */
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold, inherited; /* superslabs; in use at the fork */
 	_Atomic size_t in_use; /* slabs; written under the lock, as the next two */
@@ -56,18 +57,6 @@ static void unlock_pool(void)
 	hm_lock_release(&pool.lock);
 }
 
-/* All of it is known to be zero. */
-static bool is_clean(const struct hm_superslab *ss)
-{
-	return hm_load_relaxed(&ss->zero_mask) == ALL;
-}
-
-/* Free, and resident for all one knows. */
-static uint32_t dirty_mask(const struct hm_superslab *ss)
-{
-	return hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
-}
-
 /* So many slabs became dirty, or fewer are; not one that is on no list of the pool. */
 static void count_dirty(struct hm_superslab *ss, uint32_t more, uint32_t less)
 {
@@ -78,7 +67,7 @@ static void count_dirty(struct hm_superslab *ss, uint32_t more, uint32_t less)
 	}
 	if (less != 0) {
 		pool.nr_dirty -= hm_popcount32(less);
-		if (dirty_mask(ss) == 0)
+		if (hm_superslab_dirty(ss) == 0)
 			hm_list_remove(&ss->dirty_node);
 	}
 }
@@ -91,7 +80,7 @@ static void unqueue(struct hm_superslab *ss)
 		return;
 	hm_list_remove(&ss->node);
 	if (mask == ALL) {
-		if (is_clean(ss))
+		if (hm_superslab_is_clean(ss))
 			pool.nr_cold--;
 		else
 			pool.nr_warm--;
@@ -114,7 +103,7 @@ static void enqueue(struct hm_superslab *ss)
 		run = hm_mask_longest_run(mask);
 		hm_list_add_head(&pool.by_run[run], &ss->node);
 		pool.runs |= (uint32_t)1 << run;
-	} else if (is_clean(ss)) {
+	} else if (hm_superslab_is_clean(ss)) {
 		hm_list_add_head(&pool.cold, &ss->node);
 		pool.nr_cold++;
 	} else {
@@ -149,31 +138,23 @@ static void add(struct hm_superslab *ss)
 		hm_list_add_tail(&pool.all, &ss->all_node);
 	hm_store_relaxed(&ss->free_mask, ALL);
 	pool.nr_all++;
-	count_dirty(ss, dirty_mask(ss), 0);
+	count_dirty(ss, hm_superslab_dirty(ss), 0);
 	enqueue(ss);
 }
 
-/*
- * The base of the newest superslab but one that was mapped without huge pages
- * and has no free slab, or NULL: the newest itself is being filled still. One
- * in eight has none (hm_ace_wants_huge), so a few steps back find it.
- */
+/* Can it tell, being full and without huge pages? The record stays whatever it is now. */
+static bool is_evidence(const struct hm_superslab *ss)
+{
+	return ss != NULL && hm_load_relaxed(&ss->kind) == HM_REG_SUPERSLAB &&
+	       !hm_load_relaxed(&ss->huge) && hm_load_relaxed(&ss->free_mask) == 0;
+}
+
+/* Of the last two that were mapped without huge pages the older; the younger may be filling. */
 static const char *witness(void)
 {
-	struct hm_list *n = pool.all.prev;
-	bool second = false;
-
-	for (unsigned i = 0; n != &pool.all && i < 4 * 8; n = n->prev, i++) {
-		struct hm_superslab *ss = hm_container(n, struct hm_superslab, all_node);
-
-		if (hm_load_relaxed(&ss->huge) || hm_load_relaxed(&ss->kind) != HM_REG_SUPERSLAB ||
-		    hm_load_relaxed(&ss->free_mask) != 0)
-			continue;
-		if (second)
-			return ss->base;
-		second = true;
-	}
-	return NULL;
+	if (is_evidence(pool.witness[1]))
+		return pool.witness[1]->base;
+	return is_evidence(pool.witness[0]) ? pool.witness[0]->base : NULL;
 }
 
 /* Called and returns with the lock held; drops it around the system calls. */
@@ -187,8 +168,13 @@ static struct hm_superslab *grow(void)
 	unlock_pool();
 	ss = hm_superslab_map(evidence != NULL && hm_ace_is_unit_dense(evidence));
 	lock_pool();
-	if (ss != NULL)
-		add(ss);
+	if (ss == NULL)
+		return NULL;
+	add(ss);
+	if (!hm_load_relaxed(&ss->huge)) {
+		pool.witness[1] = pool.witness[0];
+		pool.witness[0] = ss;
+	}
 	return ss;
 }
 
@@ -257,7 +243,7 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
  */
 static unsigned purge_superslab(struct hm_superslab *ss)
 {
-	uint32_t take = dirty_mask(ss), done;
+	uint32_t take = hm_superslab_dirty(ss), done;
 
 	if (take == 0)
 		return 0;
@@ -300,13 +286,20 @@ static struct hm_superslab *oldest_dirty(void)
 	return hm_list_empty(&pool.dirty) ? NULL : from_dirty(pool.dirty.prev);
 }
 
+static bool is_expired(const struct hm_superslab *ss)
+{
+	return pool.now >= ss->dirtied + hm_options.purge_delay;
+}
+
 /* One of the oldest, when the purge delay has passed since it was dirtied. Slabs. */
 static unsigned purge_expired(void)
 {
-	if (hm_list_empty(&pool.dirty) ||
-	    pool.now < from_dirty(pool.dirty.prev)->dirtied + hm_options.purge_delay)
+	struct hm_superslab *ss;
+
+	if (hm_list_empty(&pool.dirty) || !is_expired(from_dirty(pool.dirty.prev)))
 		return 0;
-	return purge_superslab(oldest_dirty());
+	ss = oldest_dirty();
+	return is_expired(ss) ? purge_superslab(ss) : 0;
 }
 
 /* What one call does at most: slabs, and system calls or so. */
@@ -321,18 +314,20 @@ static unsigned purge_expired(void)
 static void limit_dirty(void)
 {
 	size_t limit = hm_ace_dirty_max(pool.lately);
-	unsigned slabs = 0;
+	unsigned slabs = 0, n = 1;
 
 	if (pool.nr_dirty <= limit) {
 		(void)purge_expired();
 		return;
 	}
-	for (unsigned i = 0; i < PURGE_TIMES && slabs < PURGE_SLABS; i++) {
+	/* Where the system refuses (locked memory) it will do so again. */
+	for (unsigned i = 0; i < PURGE_TIMES && slabs < PURGE_SLABS && n > 0; i++) {
 		struct hm_superslab *ss = oldest_dirty();
 
 		if (ss == NULL || pool.nr_dirty <= limit - limit / 4)
 			return;
-		slabs += purge_superslab(ss);
+		n = purge_superslab(ss);
+		slabs += n;
 	}
 }
 
@@ -419,7 +414,7 @@ static struct hm_superslab *take_empty(void)
 		return NULL;
 	ss = from_node(l->prev);
 	unqueue(ss);
-	dirty = dirty_mask(ss);
+	dirty = hm_superslab_dirty(ss);
 	hm_store_relaxed(&ss->free_mask, 0);
 	count_dirty(ss, 0, dirty);
 	pool.nr_all--;

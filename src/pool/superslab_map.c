@@ -62,8 +62,9 @@ uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits)
 		unsigned n = rest == 0 ? HM_SLABS - first : hm_ctz32(rest);
 		uint32_t run = hm_mask_span(first, n);
 
-		if (hm_os_purge(ss->base + first * HM_SLAB_SIZE, n * HM_SLAB_SIZE))
-			done |= run;
+		if (!hm_os_purge(ss->base + first * HM_SLAB_SIZE, n * HM_SLAB_SIZE))
+			break;
+		done |= run;
 		bits &= ~run;
 	}
 	return done;

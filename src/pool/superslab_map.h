@@ -22,7 +22,10 @@ struct hm_superslab *hm_superslab_map(bool huge);
  */
 bool hm_superslab_unmap(struct hm_superslab *ss);
 
-/* Purges the slabs in `bits`, which nobody else can take, by runs; those that the OS did purge. */
+/*
+ * Purges the slabs in `bits`, which nobody else can take, by runs, up to one that the OS
+ * refuses; those that it did purge.
+ */
 uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits);
 
 #endif

@@ -78,10 +78,7 @@ void hm_hole_forget(struct hm_slab *s)
 
 bool hm_hole_any(const struct hm_slab *s)
 {
-	for (unsigned i = 0; i < hm_classes[s->cls].slabs; i++)
-		if (hm_remote_of(s + i)->holes != 0)
-			return true;
-	return false;
+	return s->capacity < hm_classes[s->cls].capacity;
 }
 
 static unsigned number_of(const struct span *sp, struct hm_base b)
@@ -256,6 +253,8 @@ static size_t purge_run(const struct span *sp, unsigned a, unsigned b)
 	while (a > 0 && is_hole(sp, a - 1))
 		a--;
 	(void)fill(sp, a, end_of_holes(sp, b));
+	/* Not at each look again. */
+	hm_remote_of(sp->s)->tried = (uint16_t)hm_slab_used(sp->s);
 	return 0;
 }
 

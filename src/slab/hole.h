@@ -34,7 +34,7 @@ bool hm_hole_is_likely(const struct hm_slab *s);
 /* Owner. The first run of holes: its blocks are on the free list again. Blocks; 0: no hole. */
 uint32_t hm_hole_fill(struct hm_slab *s);
 
-/* Are there any? Owner. */
+/* Are there any that a block touches? Owner. */
 bool hm_hole_any(const struct hm_slab *s);
 
 /* Owner, the span goes back to the pool: its holes are no more than free memory. */

@@ -67,4 +67,16 @@ hm_inline unsigned hm_mask_find_run(uint32_t mask, unsigned n)
 	return hm_ctz32(mask);
 }
 
+/* All of it is known to be zero. Under the pool's lock, as the next. */
+hm_inline bool hm_superslab_is_clean(const struct hm_superslab *ss)
+{
+	return hm_load_relaxed(&ss->zero_mask) == UINT32_MAX;
+}
+
+/* The slabs that are free, and resident for all one knows. */
+hm_inline uint32_t hm_superslab_dirty(const struct hm_superslab *ss)
+{
+	return hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
+}
+
 #endif

@@ -558,6 +558,57 @@ START_TEST(huge_pages_for_what_is_dense)
 }
 END_TEST
 
+static unsigned refusals;
+
+static bool count_and_refuse(const char *call)
+{
+	refusals += strcmp(call, "madvise") == 0;
+	return strcmp(call, "madvise") == 0;
+}
+
+/* Locked memory: a release asks once and leaves it. */
+START_TEST(refused_once_a_release)
+{
+	static struct hm_slab *all[8 * HM_SLABS];
+
+	for (unsigned i = 0; i < 8 * HM_SLABS; i++)
+		all[i] = acquire(5);
+	hm_options.dirty_max = 0;
+	hm_os_fail_hook = count_and_refuse;
+	for (unsigned i = 0; i < 8 * HM_SLABS; i += 2) {
+		refusals = 0;
+		hm_pool_release(all[i]);
+		must(refusals == 1);
+	}
+}
+END_TEST
+
+/* What waits for long and is spared, being of huge pages, does not make what is young go. */
+START_TEST(an_old_one_that_is_spared)
+{
+	static struct hm_slab *all[2 * HM_SLABS];
+	struct timespec nap = { 0, 5 * 1000 * 1000 };
+
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
+		all[i] = acquire(5);
+	hm_store_relaxed(&hm_superslab_of(all[0])->huge, true);
+	hm_options.purge_delay = 100;
+	for (unsigned i = 0; i < 2; i++)
+		hm_pool_release(all[i]);
+	for (unsigned i = 0; i < 30; i++)
+		nanosleep(&nap, NULL);
+	/* The clock is read at one release in 16. */
+	for (unsigned i = 0; i < 17; i++) {
+		hm_pool_release(all[HM_SLABS]);
+		all[HM_SLABS] = acquire(5);
+	}
+	hm_options.purge_delay = 3600 * 1000;
+	hm_pool_release(all[HM_SLABS]);
+	ck_assert_uint_eq(counts().dirty, 3);
+	ck_assert_uint_eq(hm_load_relaxed(&hm_os_counts.purges), 0);
+}
+END_TEST
+
 /* A forked child asks for none before it has grown by itself, whatever its parent filled. */
 START_TEST(no_huge_pages_for_a_child)
 {
@@ -582,7 +633,7 @@ int main(void)
 		dirty_memory_is_bounded, dirty_memory_expires, dense_huge_pages_stay_whole,
 		zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses, purge_refused,
 		prewarm, no_huge_pages_for_what_is_sparse, huge_pages_for_what_is_dense,
-		no_huge_pages_for_a_child,
+		no_huge_pages_for_a_child, refused_once_a_release, an_old_one_that_is_spared,
 	};
 
 	return SUPPORT_RUN("pool", tests);
