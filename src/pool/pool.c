@@ -243,13 +243,16 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
  */
 static unsigned purge_superslab(struct hm_superslab *ss)
 {
-	uint32_t take = hm_superslab_dirty(ss), done;
+	uint32_t dirty = hm_superslab_dirty(ss), take = dirty, done;
 
-	if (take == 0)
+	if (dirty == 0)
 		return 0;
+	/* The first touch of a huge page brought all its slabs. */
+	if (hm_load_relaxed(&ss->huge))
+		take = hm_load_relaxed(&ss->free_mask);
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) & ~take);
-	count_dirty(ss, 0, take);
+	count_dirty(ss, 0, dirty);
 	enqueue(ss);
 	unlock_pool();
 	done = hm_superslab_purge(ss, take);
@@ -257,7 +260,7 @@ static unsigned purge_superslab(struct hm_superslab *ss)
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | take);
 	hm_store_relaxed(&ss->zero_mask, hm_load_relaxed(&ss->zero_mask) | done);
-	count_dirty(ss, take & ~done, 0);
+	count_dirty(ss, dirty & ~done, 0);
 	enqueue(ss);
 	pool.purged += hm_popcount32(done);
 	return hm_popcount32(done);

@@ -56,6 +56,11 @@ uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits)
 {
 	uint32_t done = 0;
 
+	/* Else what is given back here comes again with the next touch. */
+	if (bits != UINT32_MAX && hm_load_relaxed(&ss->huge)) {
+		hm_os_advise_nohuge(ss->base, HM_SUPERSLAB_SIZE);
+		hm_store_relaxed(&ss->huge, false);
+	}
 	while (bits != 0) {
 		unsigned first = hm_ctz32(bits);
 		uint32_t rest = ~(bits >> first);

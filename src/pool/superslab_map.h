@@ -24,7 +24,8 @@ bool hm_superslab_unmap(struct hm_superslab *ss);
 
 /*
  * Purges the slabs in `bits`, which nobody else can take, by runs, up to one that the OS
- * refuses; those that it did purge.
+ * refuses; those that it did purge. A superslab of which a part is purged has no huge
+ * pages any more.
  */
 uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits);
 

@@ -558,6 +558,33 @@ START_TEST(huge_pages_for_what_is_dense)
 }
 END_TEST
 
+/*
+ * A slab of a huge page that is touched brings the 31 beside it, of which nobody knows. All of it
+ * goes when that slab does, and when others of it are in use.
+ */
+START_TEST(huge_pages_go_whole)
+{
+	struct hm_superslab *ss;
+	struct hm_slab *s;
+
+	use_slabs(9 * HM_SLABS, 8);
+	hm_options.dirty_max = 0;
+	s = acquire(3);
+	ss = hm_superslab_of(s);
+	for (unsigned i = 0; i < 2; i++) {
+		if (i == 1) {
+			s = acquire(3);
+			use_slabs(1, 1);
+		}
+		ck_assert(hm_superslab_of(s) == ss);
+		memset(hm_slab_start(s), 1, HM_SLAB_SIZE);
+		hm_pool_release(s);
+		ck_assert_uint_le(hm_os_resident(ss->base, HM_SUPERSLAB_SIZE), i * HM_SLAB_SIZE);
+	}
+	ck_assert(!hm_load_relaxed(&ss->huge));
+}
+END_TEST
+
 static unsigned refusals;
 
 static bool count_and_refuse(const char *call)
@@ -634,6 +661,7 @@ int main(void)
 		zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses, purge_refused,
 		prewarm, no_huge_pages_for_what_is_sparse, huge_pages_for_what_is_dense,
 		no_huge_pages_for_a_child, refused_once_a_release, an_old_one_that_is_spared,
+		huge_pages_go_whole,
 	};
 
 	return SUPPORT_RUN("pool", tests);
