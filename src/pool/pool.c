@@ -35,7 +35,7 @@ static struct {
 	_Atomic size_t in_use; /* slabs; written under the lock, as the next two */
 	size_t lately, nr_dirty;
 	uint64_t now; /* ms, as of one of the last 16 releases */
-	uint64_t acquired, released, purged;
+	uint64_t acquired, released;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
 
 static void lock_pool(void)
@@ -262,7 +262,6 @@ static unsigned purge_superslab(struct hm_superslab *ss)
 	hm_store_relaxed(&ss->zero_mask, hm_load_relaxed(&ss->zero_mask) | done);
 	count_dirty(ss, dirty & ~done, 0);
 	enqueue(ss);
-	pool.purged += hm_popcount32(done);
 	return hm_popcount32(done);
 }
 
