@@ -23,15 +23,18 @@ struct hm_sll {
 
 /* The rest of a class, off the fast paths: one cache line. */
 struct hm_bin {
-	char *bump;             /* fresh memory: user address of the next block */
+	char *bump;             /* fresh memory of `bound`: user address of the next block */
 	uint32_t bump_left;     /* blocks in it; counted as used in their slab */
 	bool recycled;          /* look elsewhere first: a slab or `back` may have free blocks */
 	bool bump_zero;         /* fresh memory is known to be zero */
+	uint16_t budget;        /* frees between two looks at the list (budget.h) */
 	struct hm_base back;    /* the second list: older frees, spilled first */
 	struct hm_slab *bound;  /* where refills come from; NULL: none */
 	struct hm_list partial; /* other slabs bound to this heap, each with a free block */
 	struct hm_base mark;    /* the front's first block when the budget was last spent */
 	uint8_t rearmed;        /* times in a row that it was still the first */
+	bool quiet;             /* neither spilled nor refilled since the last sweep */
+	uint16_t spilled;       /* when blocks last went home, by h->events; 0: refilled since */
 	uint32_t nr_partial;
 } __attribute__((aligned(64)));
 
@@ -81,6 +84,11 @@ struct hm_heap {
 	 */
 	size_t freed, freed_max, given, given_max;
 	struct hm_look look, look_given;
+	size_t purged, wanted; /* bytes of holes: by the last look, and taken again since */
+	unsigned patience;
+	size_t budgets; /* bytes of all classes' budgets */
+	unsigned events; /* spills and refills: the time by which a spill is recent */
+	unsigned refused; /* times that these could not grow since the last sweep */
 	/* Statistics; the owner counts, others may read. */
 	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
 };
@@ -133,11 +141,15 @@ void hm_heap_reset(struct hm_heap *h);      /* empty lists, full budgets */
 
 /* refill.c: the SLL is empty: a block from the second list, fresh memory or a slab. */
 void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero);
+/* A slab's fresh memory was used up, or given up. */
+void hm_refill_bump_is_over(struct hm_bin *bin, unsigned cls);
 
 /* release.c */
 void hm_release_spill(struct hm_heap *h, unsigned cls);
 void hm_release_all(struct hm_heap *h); /* exit: SLLs, fresh memory, batches, slabs */
+void hm_release_class(struct hm_heap *h, unsigned cls); /* its lists go home */
 void hm_release_lists(struct hm_heap *h);  /* SLLs go home */
+void hm_release_unused(struct hm_heap *h); /* bound slabs of which nothing is out */
 void hm_release_caches(struct hm_heap *h); /* purge: SLLs and batches go home */
 void hm_release_bind(struct hm_heap *h, struct hm_slab *s); /* into the partial list */
 void hm_release_set_owner(struct hm_heap *h, struct hm_slab *s); /* affinity, if it changes */

@@ -12,7 +12,9 @@
 #include "heap/heap.h"
 
 #include "heap/thread.h"
+#include "os/os.h"
 #include "policy/ace.h"
+#include "pool/in_use.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
 #include "slab/hole.h"
@@ -20,15 +22,11 @@
 /* Slabs that one call looks at: what they have is purged in some 0.3 ms. */
 #define LOOK_SLABS 64
 
-/* The next class, or that it is over. */
-static void next_class(struct hm_look *look, uint32_t slabs)
-{
-	look->cls++;
-	look->left = slabs;
-}
+/* Fewer pages of fresh memory are not worth a system call. */
+#define FRESH_PAGES 4
 
 /* s is on the bin's partial list. */
-static void look_at(struct hm_look *look, struct hm_bin *bin, struct hm_slab *s)
+static void look_at(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
 {
 	size_t stride = hm_classes[s->cls].stride;
 
@@ -40,50 +38,133 @@ static void look_at(struct hm_look *look, struct hm_bin *bin, struct hm_slab *s)
 		hm_pool_release(s);
 		return;
 	}
-	if (hm_hole_is_likely(s))
-		hm_hole_purge(s);
+	if (hm_hole_is_likely(s, 0))
+		h->purged += hm_hole_purge(s, 0);
 	hm_list_add_head(&bin->partial, &s->node);
-	look->slack += (s->carved - hm_slab_used(s)) * stride;
+	h->look.slack += (s->carved - hm_slab_used(s)) * stride;
+}
+
+/*
+ * Fresh memory of a slab that was used before is resident: whole pages of it go
+ * back, and what remains of the first is cleared, so that all of it is zero.
+ */
+static void look_at_fresh(struct hm_bin *bin)
+{
+	const struct hm_slab *s = bin->bound;
+	char *end = hm_slab_start(s) + hm_classes[s->cls].slabs * HM_SLAB_SIZE;
+	size_t page = hm_os_page_size(), left = (size_t)(end - bin->bump);
+	size_t whole = left / page * page; /* a slab ends with a page */
+
+	if (HM_GUARDS == 2 || bin->bump_zero || whole < FRESH_PAGES * page)
+		return;
+	if (!hm_os_purge(end - whole, whole))
+		return;
+	memset(bin->bump, 0, left - whole);
+	bin->bump_zero = true;
+}
+
+static void look_at_bound(struct hm_heap *h, struct hm_bin *bin)
+{
+	struct hm_slab *s = bin->bound;
+
+	if (s != NULL && bin->bump_left > 0)
+		look_at_fresh(bin);
+	if (s != NULL && s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left))
+		h->purged += hm_hole_purge(s, bin->bump_left);
+}
+
+/* The class's turn; or the end. */
+static void enter_class(struct hm_heap *h, unsigned cls)
+{
+	h->look.cls = (uint16_t)cls;
+	if (cls == HM_CLASSES)
+		return;
+	h->look.left = h->bins[cls].nr_partial;
+	look_at_bound(h, &h->bins[cls]);
 }
 
 static void begin(struct hm_heap *h)
 {
 	/* A block on a list pins its pages, and a program that changes leaves lists behind. */
 	hm_release_lists(h);
-	h->look = (struct hm_look){ .left = h->bins[0].nr_partial, .busy = true };
+	hm_release_unused(h);
+	h->patience = hm_ace_patience(h->patience, h->purged, h->wanted);
+	h->purged = h->wanted = 0;
+	h->look = (struct hm_look){ .busy = true };
+	enter_class(h, 0);
 	h->freed = 0;
 	h->freed_max = 0; /* each call comes here until it is done */
 }
 
-static void end(struct hm_heap *h)
+/* Bytes of the slabs that a heap has, without memory that is still fresh. */
+static size_t bytes_bound(const struct hm_heap *h)
 {
+	size_t bytes = 0;
+
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		const struct hm_bin *bin = &h->bins[cls];
+		const struct hm_class *c = &hm_classes[cls];
+		size_t slabs = bin->nr_partial + (size_t)(bin->bound != NULL);
+
+		bytes += slabs * c->slabs * HM_SLAB_SIZE - bin->bump_left * (size_t)c->stride;
+	}
+	return bytes;
+}
+
+/*
+ * What may go home until the next look, as things are now: there may be more heaps
+ * by then. Of several each looks after its part; a small one has slabs of which
+ * most was never touched.
+ */
+static size_t look_after(const struct hm_heap *h)
+{
+	size_t blocks = hm_in_use_bytes(), own;
 	unsigned heaps = hm_heaps_in_use();
-	size_t blocks = hm_pool_bytes_in_use();
 
 	blocks -= h->look.slack < blocks ? h->look.slack : blocks;
-	h->freed_max = hm_ace_look_after(blocks, h->look.slack) / (heaps > 1 ? heaps : 1);
-	h->look.busy = false;
+	if (heaps > 1) {
+		blocks /= heaps;
+		own = bytes_bound(h);
+		blocks = own < blocks ? own : blocks;
+	}
+	return hm_ace_look_after(blocks, h->look.slack, heaps) << h->patience;
+}
+
+/* Is one due? Asked again soon, since that is cheap. */
+static bool is_due(struct hm_heap *h)
+{
+	size_t after = look_after(h);
+
+	if (h->freed >= after)
+		return true;
+	h->freed_max = h->freed + hm_ace_look_least(hm_heaps_in_use());
+	return false;
 }
 
 void hm_holes_look(struct hm_heap *h)
 {
 	struct hm_look *look = &h->look;
 
-	if (!look->busy)
+	if (!look->busy) {
+		if (!is_due(h))
+			return;
 		begin(h);
+	}
 	for (unsigned n = 0; n < LOOK_SLABS && look->cls < HM_CLASSES;) {
 		struct hm_bin *bin = &h->bins[look->cls];
 
 		if (look->left == 0 || hm_list_empty(&bin->partial)) {
-			next_class(look, look->cls + 1 < HM_CLASSES ? bin[1].nr_partial : 0);
+			enter_class(h, look->cls + 1u);
 			continue;
 		}
 		look->left--;
 		n++;
-		look_at(look, bin, hm_container(bin->partial.prev, struct hm_slab, node));
+		look_at(h, bin, hm_container(bin->partial.prev, struct hm_slab, node));
 	}
-	if (look->cls == HM_CLASSES)
-		end(h);
+	if (look->cls == HM_CLASSES) {
+		h->freed_max = hm_ace_look_least(hm_heaps_in_use());
+		look->busy = false;
+	}
 }
 
 void hm_holes_look_all(struct hm_heap *h)
@@ -101,8 +182,8 @@ static bool look_waiting(unsigned cls, size_t *bytes)
 	if (s == NULL)
 		return false;
 	hm_remote_take(s);
-	if (hm_slab_used(s) > 0 && hm_hole_is_likely(s))
-		*bytes += hm_hole_purge(s);
+	if (hm_slab_used(s) > 0 && hm_hole_is_likely(s, 0))
+		*bytes += hm_hole_purge(s, 0);
 	hm_waiting_give_up(s);
 	return true;
 }
@@ -128,16 +209,15 @@ void hm_holes_look_given(struct hm_heap *h)
 	h->given_max = 0;
 	for (unsigned n = 0; n < LOOK_SLABS && look->cls < HM_CLASSES;) {
 		if (look->left == 0 || !look_waiting(look->cls, &bytes)) {
-			next_class(look, look->cls + 1 < HM_CLASSES ?
-						 hm_waiting_count(look->cls + 1) :
-						 0);
+			look->cls++;
+			look->left = look->cls < HM_CLASSES ? hm_waiting_count(look->cls) : 0;
 			continue;
 		}
 		look->left--;
 		n++;
 	}
 	if (look->cls == HM_CLASSES) {
-		h->given_max = hm_ace_look_after(hm_pool_bytes_in_use(), 0);
+		h->given_max = hm_ace_look_after(hm_in_use_bytes(), 0, 1);
 		look->busy = false;
 	}
 }

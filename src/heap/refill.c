@@ -15,8 +15,10 @@
 #include "heap/heap.h"
 
 #include "base/assert.h"
+#include "heap/budget.h"
 #include "heap/cache.h"
 #include "pool/large.h"
+#include "pool/in_use.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
 #include "slab/hole.h"
@@ -32,8 +34,13 @@ static void bind_bound(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
 /* All blocks of the slab that are free go on the list, which is empty. */
 static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
 {
-	if (s->free.p == NULL && hm_remote_take(s) == 0 && hm_hole_fill(s) == 0)
-		return false;
+	if (s->free.p == NULL && hm_remote_take(s) == 0) {
+		uint32_t n = hm_hole_fill(s);
+
+		if (n == 0)
+			return false;
+		h->wanted += n * (size_t)hm_classes[cls].stride;
+	}
 	hm_assert(hm_slab_valid(s));
 	hm_freed_less(h, (s->carved - hm_slab_used(s)) * (size_t)hm_classes[cls].stride);
 	h->sll[cls].head = hm_slab_detach(s);
@@ -61,6 +68,14 @@ static bool detach_partial(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 	return true;
 }
 
+void hm_refill_bump_is_over(struct hm_bin *bin, unsigned cls)
+{
+	if (bin->bump == NULL)
+		return;
+	hm_in_use_add_fresh(-(size_t)hm_classes[cls].slabs);
+	bin->bump = NULL;
+}
+
 /* Fresh memory: what of the bound slab was never handed out, in one run. */
 static bool carve(struct hm_bin *bin, bool zero)
 {
@@ -72,6 +87,7 @@ static bool carve(struct hm_bin *bin, bool zero)
 	bin->bump = hm_slab_block(s, s->carved).p;
 	bin->bump_left = n;
 	bin->bump_zero = zero;
+	hm_in_use_add_fresh(hm_classes[s->cls].slabs);
 	s->carved = s->capacity;
 	hm_slab_add_used(s, (int32_t)n);
 	return true;
@@ -96,6 +112,9 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 	bool zero;
 
 	hm_count_add(&h->refills, 1);
+	hm_budget_refills(h, cls);
+	if (bin->bump_left == 0)
+		hm_refill_bump_is_over(bin, cls);
 	for (;;) {
 		s = bin->bound;
 		if (s != NULL && detach(h, cls, s))
@@ -116,6 +135,8 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 			continue;
 		if (s == NULL)
 			return false;
+		if (hm_remote_of(s)->again)
+			h->wanted += hm_classes[cls].slabs * HM_SLAB_SIZE;
 		s->sll_offset = (uint16_t)offsetof(struct hm_heap, sll[cls]);
 		for (unsigned i = 1; i < hm_classes[cls].slabs; i++)
 			s[i].sll_offset = s->sll_offset;
@@ -143,6 +164,7 @@ void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero)
 		if (sll->head.p == NULL && bin->back.p != NULL) {
 			sll->head = bin->back;
 			bin->back.p = NULL;
+			hm_budget_takes_back(h, cls);
 		}
 		if (sll->head.p != NULL) {
 			*zero = false;

@@ -13,11 +13,13 @@
 #include "heap/heap.h"
 
 #include "base/assert.h"
+#include "heap/budget.h"
 #include "heap/cache.h"
 #include "heap/thread.h"
 #include "policy/ace.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
+#include "slab/hole.h"
 
 /* No call works on more blocks than this. */
 #define SPILL_MAX 256
@@ -76,10 +78,12 @@ static hm_noinline void at_mark(struct hm_bin *bin, struct hm_slab *s)
 {
 	if (hm_slab_used(s) == 0) {
 		/* The bin's own one, too: another class may need the memory more. */
-		if (s == bin->bound)
+		if (s == bin->bound) {
 			bin->bound = NULL;
-		else
+			hm_refill_bump_is_over(bin, s->cls);
+		} else {
 			drop_partial(bin, s);
+		}
 		hm_pool_release(s);
 	} else if (s != bin->bound) {
 		hm_list_remove(&s->node);
@@ -181,32 +185,32 @@ static struct hm_base spill_list(struct hm_heap *h, struct hm_base b, unsigned c
 	return spill_some(h, b, cls, max, false);
 }
 
-/* Has the list n blocks at most? Walks no further. */
-static bool is_short(struct hm_base b, unsigned cls, unsigned n)
+/* The length of a list, counted no further than n + 1. */
+static unsigned length_to(struct hm_base b, unsigned cls, unsigned n)
 {
 	bool tiny = hm_class_is_tiny(cls);
+	unsigned i = 0;
 
 	/* By fours: a spill walks a whole budget here. */
-	for (; n >= 4; n -= 4) {
-		for (unsigned i = 0; i < 4; i++) {
+	for (; i + 4 <= n; i += 4) {
+		for (unsigned k = 0; k < 4; k++) {
 			if (b.p == NULL)
-				return true;
+				return i + k;
 			b = hm_link_get(b, tiny);
 		}
 	}
-	for (; b.p != NULL; b = hm_link_get(b, tiny))
-		if (n-- == 0)
-			return false;
-	return true;
+	for (; b.p != NULL && i <= n; b = hm_link_get(b, tiny))
+		i++;
+	return i;
 }
 
-static void spill_class(struct hm_heap *h, unsigned cls)
+void hm_release_class(struct hm_heap *h, unsigned cls)
 {
 	struct hm_base front = h->sll[cls].head, back = h->bins[cls].back;
 
 	h->sll[cls].head.p = NULL;
 	h->bins[cls].back.p = NULL;
-	h->sll[cls].budget = hm_classes[cls].budget - 1;
+	h->sll[cls].budget = hm_budget_countdown(h->bins[cls].budget);
 	while (front.p != NULL)
 		front = spill_list(h, front, cls, SPILL_MAX);
 	while (back.p != NULL)
@@ -222,31 +226,49 @@ static void keep_one(struct hm_heap *h, unsigned cls)
 	if (h->kept_one == cls)
 		return;
 	if (h->kept_one != 0)
-		spill_class(h, h->kept_one);
+		hm_release_class(h, h->kept_one);
 	h->kept_one = (uint8_t)cls;
+}
+
+/* Some of one of the class's lists goes home; the heap's holes may be due. */
+static void spill_part(struct hm_heap *h, struct hm_base *list, unsigned cls)
+{
+	hm_count_add(&h->spills, 1);
+	hm_budget_spilled(h, cls);
+	*list = spill_list(h, *list, cls, SPILL_MAX);
+	if (hm_unlikely(h->freed >= h->freed_max))
+		hm_holes_look(h);
 }
 
 void hm_release_spill(struct hm_heap *h, unsigned cls)
 {
 	struct hm_sll *sll = &h->sll[cls];
 	struct hm_bin *bin = &h->bins[cls];
-	unsigned budget = hm_classes[cls].budget;
+	unsigned budget = bin->budget;
 
-	sll->budget = (int32_t)budget - 1;
+	sll->budget = hm_budget_countdown(budget);
+	if (budget == 0) {
+		spill_part(h, &sll->head, cls);
+		return;
+	}
 	if (hm_classes[cls].capacity == 1)
 		keep_one(h, cls);
 	/* The same block first as last time: mallocs and frees in pairs, no growth. */
-	if (sll->head.p == bin->mark.p && bin->rearmed++ < REARM_MAX)
+	if (sll->head.p == bin->mark.p && bin->rearmed++ < REARM_MAX) {
+		hm_budget_grow(h, cls);
 		return;
+	}
 	bin->rearmed = 0;
 	bin->mark = sll->head;
 	if (bin->back.p != NULL) {
-		if (hm_classes[cls].capacity > 1 && is_short(sll->head, cls, budget))
+		unsigned n = hm_classes[cls].capacity > 1 ? length_to(sll->head, cls, budget) :
+							    UINT32_MAX;
+
+		if (n < budget)
+			hm_budget_grow(h, cls);
+		if (n <= budget)
 			return;
-		hm_count_add(&h->spills, 1);
-		bin->back = spill_list(h, bin->back, cls, SPILL_MAX);
-		if (hm_unlikely(h->freed >= h->freed_max))
-			hm_holes_look(h);
+		spill_part(h, &bin->back, cls);
 		if (bin->back.p != NULL) {
 			/* Two leave for each that comes. */
 			if (budget > SPILL_MAX / 2)
@@ -264,16 +286,19 @@ void hm_free_spent(struct hm_heap *h, size_t offset)
 	hm_release_spill(h, (unsigned)(offset / sizeof(struct hm_sll)));
 }
 
-/* Fresh memory that was not handed out is as if it had never been carved. */
-static void uncarve(struct hm_bin *bin)
+/* Fresh memory that was not handed out is as if it had never been carved, or a hole. */
+static void uncarve(struct hm_bin *bin, unsigned cls)
 {
 	struct hm_slab *s = bin->bound;
 
-	if (bin->bump_left == 0)
-		return;
-	s->carved = (uint16_t)(s->carved - bin->bump_left);
-	hm_slab_add_used(s, -(int32_t)bin->bump_left);
+	if (bin->bump_left > 0 && hm_hole_any(s)) {
+		hm_hole_shelve(s, bin->bump_left);
+	} else if (bin->bump_left > 0) {
+		s->carved = (uint16_t)(s->carved - bin->bump_left);
+		hm_slab_add_used(s, -(int32_t)bin->bump_left);
+	}
 	bin->bump_left = 0;
+	hm_refill_bump_is_over(bin, cls);
 }
 
 /* A partial slab that nothing is out of has gone already. */
@@ -291,7 +316,7 @@ static void give_up_class(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
 
-	uncarve(bin);
+	uncarve(bin, cls);
 	if (h->alone) {
 		give_up_unused(bin);
 		return;
@@ -314,7 +339,19 @@ static void give_up_class(struct hm_heap *h, unsigned cls)
 void hm_release_lists(struct hm_heap *h)
 {
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-		spill_class(h, cls);
+		hm_release_class(h, cls);
+}
+
+void hm_release_unused(struct hm_heap *h)
+{
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		struct hm_bin *bin = &h->bins[cls];
+
+		if (bin->bound == NULL || hm_slab_used(bin->bound) > bin->bump_left)
+			continue;
+		uncarve(bin, cls);
+		give_up_unused(bin);
+	}
 }
 
 void hm_release_caches(struct hm_heap *h)

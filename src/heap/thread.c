@@ -15,6 +15,7 @@
 #include "heap/thread.h"
 
 #include "base/bits.h"
+#include "heap/budget.h"
 #include "heap/checked.h"
 #include "os/lock.h"
 #include "os/os.h"
@@ -67,12 +68,13 @@ static struct {
 void hm_heap_reset(struct hm_heap *h)
 {
 	hm_classes_fill_lookup(h->lookup);
-	h->freed_max = h->given_max = hm_ace_look_after(0, 0);
+	h->freed_max = hm_ace_look_least(hm_heaps_in_use());
+	h->given_max = hm_ace_look_after(0, 0, 1);
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->sll[cls].head.p = NULL;
-		h->sll[cls].budget = hm_classes[cls].budget - 1;
 		hm_list_init(&h->bins[cls].partial);
 	}
+	hm_budget_reset(h);
 }
 
 static void lock_heaps(void)

@@ -17,6 +17,16 @@ unsigned hm_ace_partial_max(unsigned heaps)
 	return heaps <= 1 ? UINT32_MAX : 64;
 }
 
+#define CACHE_ALL ((size_t)8 << 20)
+#define CACHE_LEAST ((size_t)128 << 10)
+
+size_t hm_ace_cache_max(unsigned heaps)
+{
+	size_t each = CACHE_ALL / (heaps == 0 ? 1 : heaps);
+
+	return each > CACHE_LEAST ? each : CACHE_LEAST;
+}
+
 size_t hm_ace_lately(size_t lately, size_t in_use)
 {
 	return lately <= in_use ? in_use : lately - (lately - in_use) / 256;
@@ -27,23 +37,47 @@ size_t hm_ace_dirty_max(size_t lately)
 {
 	size_t most = hm_options.dirty_max / 2 / HM_SLAB_SIZE;
 
-	return most != 0 && most < lately / 8 ? lately / 8 : most;
+	if (most != 0 && most < lately / 8)
+		most = lately / 8;
+	return most;
 }
 
 /* A look reads a cache line of each slab, and walks the free lists of some. */
-#define LOOK_MIN ((size_t)1 << 20)
+#define LOOK_MIN ((size_t)128 << 10)
+#define LOOK_MIN_OF_MANY ((size_t)16 << 10)
 
-size_t hm_ace_look_after(size_t live, size_t slack)
+size_t hm_ace_look_least(unsigned heaps)
 {
-	size_t most = hm_options.dirty_max / 4, after = live / 4;
+	size_t each = LOOK_MIN * 32 / (heaps == 0 ? 1 : heaps);
+
+	if (each > LOOK_MIN)
+		return LOOK_MIN;
+	return each < LOOK_MIN_OF_MANY ? LOOK_MIN_OF_MANY : each;
+}
+
+size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps)
+{
+	size_t dirty_max = hm_options.dirty_max / (heaps > 1 ? heaps : 1);
+	size_t most = dirty_max / 4, after = live / 4;
 
 	if (most < live / 8)
 		most = live / 8;
 	if (slack < most && after < most - slack)
 		after = most - slack;
-	if (after < hm_options.dirty_max / 8)
-		after = hm_options.dirty_max / 8;
-	return after > LOOK_MIN ? after : LOOK_MIN;
+	if (after < dirty_max / 8)
+		after = dirty_max / 8;
+	if (after < hm_ace_look_least(heaps))
+		after = hm_ace_look_least(heaps);
+	return after;
+}
+
+#define PATIENCE_MAX 6
+
+unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted)
+{
+	if (purged > 0 && wanted >= purged / 2)
+		return patience < PATIENCE_MAX ? patience + 1 : patience;
+	return patience > 0 && wanted < purged / 8 ? patience - 1 : patience;
 }
 
 /* Each so many-th superslab or large block is mapped without huge pages, to be looked at later. */

@@ -13,6 +13,9 @@
 /* Partial slabs of a class that one heap keeps for itself, with so many heaps in use. */
 unsigned hm_ace_partial_max(unsigned heaps);
 
+/* Bytes that the budgets of a heap's lists come to at most (heap/budget.h). */
+size_t hm_ace_cache_max(unsigned heaps);
+
 /* Slabs in use of late: what was, less a part of what went each time that some come or go. */
 size_t hm_ace_lately(size_t lately, size_t in_use);
 
@@ -22,9 +25,16 @@ size_t hm_ace_dirty_max(size_t lately);
 /*
  * Bytes that may be freed in slabs that stay in use before these are looked
  * through for pages without a live block: of `live` bytes that blocks take, with
- * `slack` bytes free beside them.
+ * `slack` bytes free beside them. Each of many heaps looks after its part.
  */
-size_t hm_ace_look_after(size_t live, size_t slack);
+size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps);
+size_t hm_ace_look_least(unsigned heaps);
+
+/*
+ * A thread may go in circles: what a look purged, it wants again before the next.
+ * How many times longer, as a power of two, it then goes without; 0 to 6.
+ */
+unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted);
 
 /*
  * Huge pages, by evidence: memory asks for them when memory like it, mapped

@@ -10,9 +10,13 @@
 
 #include "policy/sizeclass.h"
 
-/* Bytes that the frees between two slow paths may leave in one list, and bounds. */
+/*
+ * Bytes that the frees between two slow paths may leave in one list, and bounds.
+ * A list begins with little, and no block above that (heap/budget.h).
+ */
 #define TINY_CACHE ((size_t)32 << 10)
 #define MEDIUM_CACHE ((size_t)512 << 10)
+#define FIRST_CACHE ((size_t)2 << 10)
 #define BUDGET_MAX 2048 /* of the smallest class, as much as of any other in bytes */
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -34,6 +38,7 @@
 		.magic = MAGIC((uint64_t)(stride_), (uint64_t)(blocks_)), .stride = (stride_),     \
 		.capacity = (uint16_t)(blocks_),                                                   \
 		.budget = (uint16_t)MAX((size_t)1, MIN((cache_) / (stride_), BUDGET_MAX)),         \
+		.first = (uint16_t)(FIRST_CACHE / (stride_)),                                      \
 		.wake = (uint16_t)MAX((size_t)1, (blocks_) / 8), .slabs = (slabs_),                \
 	}
 #define TINY(stride) ROW((size_t)(stride), 1, TINY_BLOCKS((size_t)(stride)), TINY_CACHE)

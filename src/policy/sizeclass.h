@@ -45,7 +45,8 @@ struct hm_class {
 	uint64_t magic;    /* the multiplier */
 	uint32_t stride;   /* bytes from one block to the next */
 	uint16_t capacity; /* blocks in a span */
-	uint16_t budget;   /* frees between two looks at the TLS SLL */
+	uint16_t budget;   /* frees between two looks at the TLS SLL: at most, and at first */
+	uint16_t first;
 	uint16_t wake;     /* this many free blocks make a slab worth waking */
 	uint8_t slabs;     /* slabs to a span */
 };

@@ -17,6 +17,7 @@
 #include "os/os.h"
 #include "policy/ace.h"
 #include "policy/options.h"
+#include "pool/in_use.h"
 #include "pool/superslab_map.h"
 #include "slab/hole.h"
 #include "slab/remote.h"
@@ -32,8 +33,7 @@ static struct {
 	struct hm_superslab *witness[2]; /* mapped without huge pages last, and before */
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold, inherited; /* superslabs; in use at the fork */
-	_Atomic size_t in_use; /* slabs; written under the lock, as the next two */
-	size_t lately, nr_dirty;
+	size_t nr_dirty; /* slabs */
 	uint64_t now; /* ms, as of one of the last 16 releases */
 	uint64_t acquired, released;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
@@ -198,16 +198,12 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 	hm_store_relaxed(&ss->free_mask, mask & ~bits);
 	hm_store_relaxed(&ss->zero_mask, clean & ~bits);
 	count_dirty(ss, 0, bits & ~clean);
+	hm_remote_of(hm_slab_of_superslab(ss, first))->again = (bits & ss->purged_mask) != 0;
+	ss->purged_mask &= ~bits;
 	enqueue(ss);
 	*zero = (clean & bits) == bits;
 	pool.acquired++;
 	return first;
-}
-
-static void note_in_use(size_t more)
-{
-	hm_count_add(&pool.in_use, more);
-	pool.lately = hm_ace_lately(pool.lately, hm_pool_bytes_in_use() / HM_SLAB_SIZE);
 }
 
 struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
@@ -228,7 +224,7 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 		return NULL;
 	}
 	first = take_span(ss, n, zero);
-	note_in_use(n);
+	hm_in_use_add(n);
 	unlock_pool();
 
 	s = hm_slab_of_superslab(ss, first);
@@ -260,6 +256,7 @@ static unsigned purge_superslab(struct hm_superslab *ss)
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | take);
 	hm_store_relaxed(&ss->zero_mask, hm_load_relaxed(&ss->zero_mask) | done);
+	ss->purged_mask |= done;
 	count_dirty(ss, dirty & ~done, 0);
 	enqueue(ss);
 	return hm_popcount32(done);
@@ -315,7 +312,7 @@ static unsigned purge_expired(void)
  */
 static void limit_dirty(void)
 {
-	size_t limit = hm_ace_dirty_max(pool.lately);
+	size_t limit = hm_ace_dirty_max(hm_in_use_lately());
 	unsigned slabs = 0, n = 1;
 
 	if (pool.nr_dirty <= limit) {
@@ -337,10 +334,10 @@ void hm_pool_release(struct hm_slab *s)
 {
 	struct hm_superslab *ss = hm_superslab_of(s);
 	unsigned n = hm_classes[s->cls].slabs;
-	uint32_t bits = hm_mask_span(hm_slab_number(s), n);
+	uint32_t bits = hm_mask_span(hm_slab_number(s), n), holed;
 
 	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
-	hm_hole_forget(s);
+	holed = hm_hole_forget(s) << hm_slab_number(s);
 	hm_store_relaxed(&s->binder, NULL);
 	hm_slab_set_owner(s, NULL);
 
@@ -348,12 +345,13 @@ void hm_pool_release(struct hm_slab *s)
 	hm_check((hm_load_relaxed(&ss->free_mask) & bits) == 0);
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) | bits);
+	ss->purged_mask |= holed;
 	count_dirty(ss, bits, 0);
 	enqueue(ss);
 	if (pool.released++ % 16 == 0)
 		pool.now = hm_os_now_ms();
 	ss->dirtied = pool.now;
-	note_in_use(-(size_t)n);
+	hm_in_use_add(-(size_t)n);
 	limit_dirty();
 	unlock_pool();
 }
@@ -444,22 +442,15 @@ size_t hm_pool_unmap_empty(void)
 	return bytes;
 }
 
-size_t hm_pool_bytes_in_use(void)
-{
-	size_t bytes = hm_load_relaxed(&pool.in_use) * HM_SLAB_SIZE, holes = hm_hole_bytes();
-
-	return holes < bytes ? bytes - holes : 0;
-}
-
 void hm_pool_get_counts(struct hm_pool_counts *out)
 {
 	lock_pool();
 	out->superslabs = pool.nr_all;
 	out->empty = pool.nr_warm + pool.nr_cold;
 	out->purged = pool.nr_cold;
-	out->in_use = hm_load_relaxed(&pool.in_use);
+	out->in_use = hm_in_use_slabs();
 	out->dirty = pool.nr_dirty;
-	out->lately = pool.lately;
+	out->lately = hm_in_use_lately();
 	out->acquired = pool.acquired;
 	out->released = pool.released;
 	unlock_pool();

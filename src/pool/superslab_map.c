@@ -38,6 +38,7 @@ struct hm_superslab *hm_superslab_map(bool huge)
 	hm_list_init(&ss->node);
 	hm_list_init(&ss->dirty_node);
 	hm_store_relaxed(&ss->zero_mask, UINT32_MAX);
+	ss->purged_mask = 0;
 	hm_slab_init_superslab(ss);
 	hm_registry_set(base, HM_REG_SUPERSLAB);
 	return ss;

@@ -65,15 +65,22 @@ size_t hm_hole_bytes(void)
 	return hm_load_relaxed(&hole_pages) * hm_os_page_size();
 }
 
-void hm_hole_forget(struct hm_slab *s)
+uint32_t hm_hole_forget(struct hm_slab *s)
 {
+	uint32_t many = 0;
+
 	for (unsigned i = 0; i < hm_classes[s->cls].slabs; i++) {
 		struct hm_remote *r = hm_remote_of(s + i);
+		unsigned n = r->holes != 0 ? hm_popcount32(r->holes) : 0;
 
-		if (r->holes != 0)
-			hm_add_relaxed(&hole_pages, -(size_t)hm_popcount32(r->holes));
+		if (n == 0)
+			continue;
+		hm_add_relaxed(&hole_pages, -(size_t)n);
+		if (n >= HM_SLAB_SIZE / hm_os_page_size() / 2)
+			many |= (uint32_t)1 << i;
 		r->holes = 0;
 	}
+	return many;
 }
 
 bool hm_hole_any(const struct hm_slab *s)
@@ -193,6 +200,20 @@ static unsigned list_kept(const struct span *sp, const struct found *f)
 	return n;
 }
 
+/* Block k, of which nothing is known, goes on the free list. */
+static void list_block(const struct span *sp, unsigned k)
+{
+	struct hm_user u = hm_slab_block(sp->s, k);
+	struct hm_base base = hm_to_base(u, sp->tiny);
+
+	if (!HM_HEADERLESS && sp->tiny)
+		hm_tag_set(base, HM_TAG_FREE);
+	if (hm_layout_has_key(sp->tiny))
+		*hm_key_at(u) = hm_key_of(u);
+	hm_link_set(base, sp->tiny, sp->s->free);
+	sp->s->free = base;
+}
+
 /* The run of holes [a, b), the whole of it, is memory again: its blocks are free. */
 static uint32_t fill(const struct span *sp, unsigned a, unsigned b)
 {
@@ -202,17 +223,8 @@ static uint32_t fill(const struct span *sp, unsigned a, unsigned b)
 		set_hole(sp, i, false);
 	blocks_of(sp, a, b, &from, &to);
 	n = to > from ? to - from : 0;
-	while (to > from) {
-		struct hm_user u = hm_slab_block(sp->s, --to);
-		struct hm_base base = hm_to_base(u, sp->tiny);
-
-		if (!HM_HEADERLESS && sp->tiny)
-			hm_tag_set(base, HM_TAG_FREE);
-		if (hm_layout_has_key(sp->tiny))
-			*hm_key_at(u) = hm_key_of(u);
-		hm_link_set(base, sp->tiny, sp->s->free);
-		sp->s->free = base;
-	}
+	while (to > from)
+		list_block(sp, --to);
 	sp->s->carved = (uint16_t)(sp->s->carved + n);
 	sp->s->capacity = (uint16_t)(sp->s->capacity + n);
 	hm_remote_of(sp->s)->tried = UINT16_MAX;
@@ -258,10 +270,11 @@ static size_t purge_run(const struct span *sp, unsigned a, unsigned b)
 	return 0;
 }
 
-bool hm_hole_is_likely(const struct hm_slab *s)
+bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh)
 {
 	const struct hm_class *c = &hm_classes[s->cls];
 	size_t touch = hm_os_page_size() / c->stride + 2;
+	uint32_t used = hm_slab_used(s) - fresh;
 
 	/*
 	 * A page is free when all blocks that touch it are: of n, where u of all are used, with
@@ -269,11 +282,11 @@ bool hm_hole_is_likely(const struct hm_slab *s)
 	 */
 	if (HM_GUARDS == 2 || c->capacity == 1 || s->carved < s->capacity)
 		return false;
-	return hm_slab_used(s) * touch <= 2 * (size_t)c->capacity &&
-	       hm_slab_used(s) <= hm_remote_of(s)->tried / 2u;
+	return used * touch <= 2 * (size_t)(c->capacity - fresh) &&
+	       used <= hm_remote_of(s)->tried / 2u;
 }
 
-size_t hm_hole_purge(struct hm_slab *s)
+size_t hm_hole_purge(struct hm_slab *s, unsigned fresh)
 {
 	struct span sp = span_of(s);
 	struct found f;
@@ -283,7 +296,7 @@ size_t hm_hole_purge(struct hm_slab *s)
 	if (HM_GUARDS == 2 || sp.blocks < 2 || s->carved < s->capacity || s->free.p == NULL)
 		return 0;
 	hm_assert(hm_slab_valid(s));
-	hm_remote_of(s)->tried = (uint16_t)hm_slab_used(s);
+	hm_remote_of(s)->tried = (uint16_t)(hm_slab_used(s) - fresh);
 	find_available(&sp, &f);
 	find_pages(&sp, &f);
 	if (f.nr_free < PAGES_MIN)
@@ -302,4 +315,25 @@ size_t hm_hole_purge(struct hm_slab *s)
 	}
 	hm_assert(hm_slab_valid(s));
 	return bytes;
+}
+
+void hm_hole_shelve(struct hm_slab *s, unsigned n)
+{
+	struct span sp = span_of(s);
+	unsigned k = sp.blocks - n, from = sp.blocks, to = from;
+	unsigned a = (unsigned)((sp.first + k * sp.stride + sp.page - 1) >> sp.page_shift);
+
+	if (a < sp.pages)
+		blocks_of(&sp, a, sp.pages, &from, &to);
+	hm_slab_add_used(s, -(int32_t)n);
+	s->carved = (uint16_t)(s->carved - (to - from));
+	s->capacity = (uint16_t)(s->capacity - (to - from));
+	for (; k < from; k++)
+		list_block(&sp, k);
+	for (unsigned i = a; i < sp.pages; i++)
+		if (!is_hole(&sp, i)) /* the last ones may have no block at all */
+			set_hole(&sp, i, true);
+	if (a < sp.pages)
+		purge_run(&sp, a, sp.pages);
+	hm_assert(hm_slab_valid(s));
 }

@@ -20,16 +20,23 @@
 #include "slab/slab.h"
 
 /*
- * Owner; not a slab of which fresh memory is handed out. Gives back what pages it
- * can, if they are four at least. Bytes.
+ * Owner, all is carved. Gives back what pages it can, if they are four at least.
+ * The last `fresh` blocks of those in use were never handed out. Bytes.
  */
-size_t hm_hole_purge(struct hm_slab *s);
+size_t hm_hole_purge(struct hm_slab *s, unsigned fresh);
 
 /*
  * Would that find anything, as far as can be told without a look at the free
  * list? No, too, when it was tried before and no half as many are used now.
  */
-bool hm_hole_is_likely(const struct hm_slab *s);
+bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh);
+
+/*
+ * Owner: the last n blocks, which are counted as used, were never handed out and
+ * will not be soon. Those beyond their first page are missing from now on, the
+ * others free.
+ */
+void hm_hole_shelve(struct hm_slab *s, unsigned n);
 
 /* Owner. The first run of holes: its blocks are on the free list again. Blocks; 0: no hole. */
 uint32_t hm_hole_fill(struct hm_slab *s);
@@ -37,8 +44,11 @@ uint32_t hm_hole_fill(struct hm_slab *s);
 /* Are there any that a block touches? Owner. */
 bool hm_hole_any(const struct hm_slab *s);
 
-/* Owner, the span goes back to the pool: its holes are no more than free memory. */
-void hm_hole_forget(struct hm_slab *s);
+/*
+ * Owner, the span goes back to the pool: its holes are no more than free memory.
+ * A bit for each of its slabs of which holes are half or more.
+ */
+uint32_t hm_hole_forget(struct hm_slab *s);
 
 /* Bytes of all holes. Any thread. */
 size_t hm_hole_bytes(void);

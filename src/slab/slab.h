@@ -50,6 +50,7 @@ struct hm_remote {
 	_Atomic uint8_t waiting_class;
 	/* The owner's: pages of the slab that were given back, and `used` when that was tried. */
 	uint16_t holes, tried;
+	bool again; /* it was purged, or half of it, when it was taken from the pool */
 	char *start; /* the slab's first byte */
 	struct hm_superslab *superslab;
 } __attribute__((aligned(64)));

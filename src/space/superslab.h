@@ -31,6 +31,7 @@ struct hm_superslab {
 	_Atomic bool huge;    /* asked for huge pages */
 	_Atomic uint32_t free_mask; /* bit i: slab i is free */
 	_Atomic uint32_t zero_mask; /* bit i: slab i's memory is known to be zero */
+	uint32_t purged_mask; /* bit i: it is free, and was purged, or half of it */
 	char *base;
 	struct hm_list node;     /* pool list by longest free run, or of the empty ones */
 	struct hm_list all_node; /* all superslabs */

@@ -135,6 +135,16 @@ static inline void *support_alloc(unsigned cls)
 	return p;
 }
 
+/* From now on the calling thread keeps freed blocks of all classes, not only of those in demand. */
+static inline void support_keep_freed(void)
+{
+	hm_heap_free(hm_heap_malloc(1));
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		hm_tls_heap->bins[cls].budget = hm_classes[cls].budget;
+		hm_tls_heap->sll[cls].budget = hm_classes[cls].budget - 1;
+	}
+}
+
 /* The same address, of whose object the compiler knows nothing: for looks at what is beside it. */
 static inline void *support_raw(const void *p)
 {

@@ -343,6 +343,7 @@ START_TEST(each_wrong_use)
 	unsigned every = support_times(1, 7), turn = 0;
 	size_t tried[sizeof wrongs / sizeof wrongs[0]] = { 0 };
 
+	support_keep_freed();
 	for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
 		for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 			if (!applies(&wrongs[i], cls))

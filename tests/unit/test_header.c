@@ -133,6 +133,7 @@ END_TEST
 /* Cheap guards, blocks without a header byte: the key is there while free, gone while live. */
 START_TEST(key_of_free_blocks)
 {
+	support_keep_freed();
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		struct hm_user u = { support_alloc(cls) };
 		bool has_key = HM_GUARDS == 1 && (HM_HEADERLESS || !hm_class_is_tiny(cls));

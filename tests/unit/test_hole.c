@@ -141,7 +141,7 @@ static void purge_and_compare(struct whole *w)
 	size_t page = hm_os_page_size(), least = free_pages(w), bytes;
 	bool some = w->s->free.p != NULL;
 
-	bytes = hm_hole_purge(w->s);
+	bytes = hm_hole_purge(w->s, 0);
 	check_live(w);
 	must(hm_os_resident(start, size) <= before);
 	if (!some || !has_holes(w->s->cls)) {
@@ -208,7 +208,7 @@ START_TEST(refused)
 				for (unsigned k = 0; k < w.n; k++)
 					if (w.live[k] && (k / (w.n / 8 + 1) + round) % 4 != 0)
 						drop(&w, k);
-				(void)hm_hole_purge(w.s);
+				(void)hm_hole_purge(w.s, 0);
 				check_live(&w);
 				must(refuse_each > 1 || !hm_hole_any(w.s));
 			}
@@ -229,7 +229,7 @@ START_TEST(released_with_holes)
 		make(&w, cls);
 		for (unsigned k = 1; k < w.n; k++)
 			drop(&w, k);
-		(void)hm_hole_purge(w.s);
+		(void)hm_hole_purge(w.s, 0);
 		must(hm_hole_any(w.s) ==
 		     (has_holes(cls) && free_pages(&w) >= 4 * hm_os_page_size()));
 		release(&w);
@@ -238,6 +238,37 @@ START_TEST(released_with_holes)
 		take_all(&w);
 		release(&w);
 	}
+}
+END_TEST
+
+/* Fresh memory behind blocks that were handed out stays while it is fresh; then it is a hole. */
+START_TEST(fresh_then_shelved)
+{
+	static struct whole w;
+	uint64_t state = support_seed;
+
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		unsigned n, fresh;
+
+		make(&w, cls);
+		n = 1 + (unsigned)support_below(&state, w.n);
+		fresh = w.n - n;
+		for (unsigned k = 0; k < n; k++)
+			if (k % 100 != 0)
+				drop(&w, k);
+		(void)hm_hole_purge(w.s, fresh);
+		check_live(&w);
+		hm_hole_shelve(w.s, fresh);
+		for (unsigned k = n; k < w.n; k++)
+			w.live[k] = false;
+		check_live(&w);
+		must(hm_slab_used(w.s) == (n + 99) / 100);
+		if (has_holes(cls) && fresh * (size_t)hm_classes[cls].stride > HM_SLAB_SIZE / 2)
+			must(hm_hole_any(w.s) && hm_hole_bytes() >= HM_SLAB_SIZE / 4);
+		take_all(&w);
+		release(&w);
+	}
+	must(hm_hole_bytes() == 0);
 }
 END_TEST
 
@@ -390,10 +421,59 @@ START_TEST(without_being_asked)
 }
 END_TEST
 
+/* Some blocks of each class in memory that was used before: the rest goes, and is zero. */
+START_TEST(bound_slabs)
+{
+	uint64_t state = support_seed;
+	void *few[HM_CLASSES][3];
+	size_t n = 0, before;
+
+	hm_options.huge_after = 0;
+	hm_options.dirty_max = (size_t)1 << 30;
+	get_blocks(&state, 0, BLOCKS);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		hm_heap_free(blocks[i]);
+	hm_release_caches(hm_tls_heap);
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned cls = 0; cls < HM_TINY_CLASSES; cls++)
+			if (support_class_in_use(cls))
+				memset(few[cls][i] = support_alloc(cls), 1, hm_class_usable(cls));
+	before = superslab_pages();
+	for (unsigned cls = 0; cls < HM_TINY_CLASSES; cls++) {
+		if (support_class_in_use(cls)) {
+			hm_heap_free(few[cls][1]);
+			blocks[n++] = few[cls][0];
+			blocks[n++] = few[cls][2];
+		}
+	}
+	hm_holes_look_all(hm_tls_heap);
+	recount(blocks, n);
+	must_say(HM_GUARDS == 2 || HM_SANITIZE ||
+			 superslab_pages() + (size_t)20 * HM_SLAB_SIZE / 2 < before,
+		 "%zu of %zu bytes stay", superslab_pages(), before);
+	while (n < 10000) {
+		size_t size = 1 + support_below(&state, 4000);
+		char *p = hm_heap_calloc(size);
+
+		must(p != NULL && p[0] == 0 && memcmp(p, p + 1, size - 1) == 0);
+		memset(p, 1, size);
+		blocks[n++] = p;
+		if (n % 1000 == 0)
+			hm_holes_look_all(hm_tls_heap);
+	}
+	recount(blocks, n);
+	while (n > 0)
+		hm_heap_free(blocks[--n]);
+	hm_heap_purge();
+	recount_nothing_in_use();
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *tests[] = { random_patterns, refused,	 released_with_holes,
-				 survivors,	  waiting_slabs, without_being_asked };
+	const TTest *tests[] = { random_patterns,    refused,	released_with_holes,
+				 fresh_then_shelved, survivors, waiting_slabs,
+				 bound_slabs,	     without_being_asked };
 
 	return SUPPORT_RUN("hole", tests);
 }

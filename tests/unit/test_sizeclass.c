@@ -88,7 +88,8 @@ START_TEST(rows_are_consistent)
 		must((c->capacity - 1) * excess < HM_MAGIC_BOUND);
 		must(c->capacity * excess >= HM_MAGIC_BOUND);
 		must(((uint64_t)UINT32_MAX / c->stride + 2) * excess < c->magic);
-		must(c->budget >= 1 && c->wake >= 1 && c->wake <= c->capacity);
+		must(c->budget >= 1 && c->first <= c->budget);
+		must(c->wake >= 1 && c->wake <= c->capacity);
 	}
 	ck_assert_uint_eq(hm_classes[HM_TINY_CLASSES - 1].stride, HM_TINY_MAX);
 	ck_assert_uint_eq(hm_classes[ORDINARY - 1].stride, HM_MEDIUM_MAX);

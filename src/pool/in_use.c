@@ -1,0 +1,49 @@
+/*
+ * in_use.c - counts of slabs in use.
+ * owns: the counts.
+ * called from: pool/pool.c, heap/refill.c, heap/holes.c, on slow paths.
+ */
+#include "base/base.h"
+#include "pool/in_use.h"
+
+#include "base/atomic.h"
+#include "base/geometry.h"
+#include "policy/ace.h"
+#include "slab/hole.h"
+
+static struct {
+	_Atomic size_t slabs; /* written under the pool's lock, as `lately` */
+	_Atomic size_t fresh; /* around 0: heaps that vanish in a fork never take theirs back */
+	size_t lately;
+} in_use;
+
+void hm_in_use_add(size_t slabs)
+{
+	hm_count_add(&in_use.slabs, slabs);
+	in_use.lately = hm_ace_lately(in_use.lately, hm_in_use_bytes() / HM_SLAB_SIZE);
+}
+
+void hm_in_use_add_fresh(size_t slabs)
+{
+	hm_add_relaxed(&in_use.fresh, slabs);
+}
+
+size_t hm_in_use_slabs(void)
+{
+	return hm_load_relaxed(&in_use.slabs);
+}
+
+size_t hm_in_use_bytes(void)
+{
+	size_t bytes = hm_load_relaxed(&in_use.slabs) * HM_SLAB_SIZE;
+	size_t fresh = hm_load_relaxed(&in_use.fresh), less = hm_hole_bytes();
+
+	if (fresh <= SIZE_MAX / 2)
+		less += fresh * HM_SLAB_SIZE;
+	return less < bytes ? bytes - less : 0;
+}
+
+size_t hm_in_use_lately(void)
+{
+	return in_use.lately;
+}

@@ -1,0 +1,198 @@
+/*
+ * test_budget.c - how much of each class a thread keeps: little at first, more for what it asks
+ * back, within a bound; what rests goes home.
+ */
+#include "support.h"
+
+#include "heap/budget.h"
+#include "heap/thread.h"
+#include "policy/ace.h"
+#include "pool/pool.h"
+#include "recount.h"
+
+static struct hm_bin *bin_of(unsigned cls)
+{
+	return &hm_tls_heap->bins[cls];
+}
+
+static unsigned length(struct hm_base b, unsigned cls)
+{
+	unsigned n = 0;
+
+	for (; b.p != NULL; b = hm_link_get(b, hm_class_is_tiny(cls)))
+		n++;
+	return n;
+}
+
+static size_t cached(unsigned cls)
+{
+	return length(hm_tls_heap->sll[cls].head, cls) + length(bin_of(cls)->back, cls);
+}
+
+static size_t sum(void)
+{
+	size_t bytes = 0;
+
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		bytes += bin_of(cls)->budget * (size_t)hm_classes[cls].stride;
+	return bytes;
+}
+
+static void *p[20000];
+
+static void alloc_and_free(unsigned cls, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		p[i] = support_alloc(cls);
+	for (unsigned i = 0; i < n; i++)
+		hm_heap_free(p[i]);
+}
+
+/* A heap whose holes nobody looks for, which would send all lists home. */
+static void begin(void)
+{
+	hm_heap_free(hm_heap_malloc(1));
+	hm_heap_purge();
+	hm_budget_reset(hm_tls_heap);
+	hm_tls_heap->freed_max = SIZE_MAX;
+}
+
+/* Everything freed once: nothing was asked back, and little is kept. */
+START_TEST(little_at_first)
+{
+	begin();
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		size_t most = 4 * (size_t)hm_classes[cls].first;
+
+		if (!support_class_in_use(cls))
+			continue;
+		must(bin_of(cls)->budget == hm_classes[cls].first);
+		alloc_and_free(cls, hm_classes[cls].capacity + 5u);
+		must_say(cached(cls) <= most, "class %u: %zu blocks are kept", cls, cached(cls));
+		must(bin_of(cls)->budget == hm_classes[cls].first);
+	}
+	must(hm_tls_heap->budgets == sum());
+	must(hm_tls_heap->budgets <= (size_t)64 << 10);
+}
+END_TEST
+
+/* The same again and again: what went home is wanted, until all of it is kept. */
+START_TEST(grows_with_demand)
+{
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		unsigned budget = hm_classes[cls].budget;
+		uint64_t before = 0;
+
+		if (!support_class_in_use(cls))
+			continue;
+		begin();
+		for (unsigned i = 0; i < 200; i++)
+			alloc_and_free(cls, budget);
+		must_say(bin_of(cls)->budget >= budget / 4, "class %u: budget is %u of %u", cls,
+			 bin_of(cls)->budget, budget);
+		for (unsigned i = 0; i < 400; i++) {
+			if (i == 200)
+				before = hm_load_relaxed(&hm_tls_heap->spills);
+			alloc_and_free(cls, budget / 2 == 0 ? 1 : budget / 2);
+		}
+		must_say(hm_load_relaxed(&hm_tls_heap->spills) == before,
+			 "class %u spills what it wants", cls);
+		must(hm_tls_heap->budgets == sum());
+	}
+}
+END_TEST
+
+/* One class after another: by the time that it comes back, what it spilled served others. */
+START_TEST(no_growth_in_turns)
+{
+	begin();
+	for (unsigned round = 0; round < 20; round++)
+		for (unsigned cls = 8; cls < HM_TINY_CLASSES; cls++)
+			alloc_and_free(cls, 2u * hm_classes[cls].capacity);
+	must_say(hm_tls_heap->budgets <= (size_t)256 << 10, "%zu bytes of budgets",
+		 hm_tls_heap->budgets);
+	must(hm_tls_heap->budgets == sum());
+}
+END_TEST
+
+/* All classes at once: the sum stays within its bound, and a new one takes over from others. */
+START_TEST(bounded)
+{
+	size_t max = hm_ace_cache_max(hm_heaps_in_use());
+	uint64_t state = support_seed;
+	unsigned budget;
+
+	begin();
+	for (unsigned i = 0; i < 40000; i++) {
+		unsigned cls = (unsigned)support_below(&state, HM_CLASSES - 2);
+
+		if (support_class_in_use(cls))
+			alloc_and_free(cls, 1u + (unsigned)support_below(&state, 20));
+		must(hm_tls_heap->budgets <= max);
+	}
+	must(hm_tls_heap->budgets == sum() && hm_tls_heap->budgets > max / 2);
+	recount(NULL, 0);
+	for (unsigned i = 0; i < 2000; i++)
+		alloc_and_free(30, hm_classes[30].budget);
+	budget = bin_of(30)->budget;
+	must_say(budget >= hm_classes[30].budget / 4, "budget %u", budget);
+	recount(NULL, 0);
+}
+END_TEST
+
+START_TEST(sweeps)
+{
+	begin();
+	for (unsigned i = 0; i < 200; i++)
+		alloc_and_free(10, hm_classes[10].budget);
+	must(bin_of(10)->budget > hm_classes[10].first && cached(10) > 0);
+	hm_budget_sweep(hm_tls_heap);
+	must(cached(10) > 0); /* it was active */
+	hm_budget_sweep(hm_tls_heap);
+	must(cached(10) == 0 && bin_of(10)->budget == hm_classes[10].first);
+	must(hm_tls_heap->budgets == sum());
+	recount(NULL, 0);
+}
+END_TEST
+
+/* ---- The policy ---- */
+
+START_TEST(bounds)
+{
+	size_t last = SIZE_MAX, least = SIZE_MAX;
+
+	for (unsigned heaps = 0; heaps < 100000; heaps = heaps * 2 + 1) {
+		must(hm_ace_cache_max(heaps) <= last && hm_ace_cache_max(heaps) >= 64 << 10);
+		last = hm_ace_cache_max(heaps);
+		must(hm_ace_look_least(heaps) <= least && hm_ace_look_least(heaps) > 0);
+		least = hm_ace_look_least(heaps);
+		must(hm_ace_look_after(0, 0, heaps) >= least);
+		must(hm_ace_look_after(SIZE_MAX / 2, 0, heaps) >= SIZE_MAX / 8);
+	}
+	must(last + least <= 256 << 10);
+}
+END_TEST
+
+START_TEST(patience_grows)
+{
+	unsigned patience = 0;
+
+	must(hm_ace_patience(0, 0, 0) == 0 && hm_ace_patience(3, 0, 100) == 3);
+	must(hm_ace_patience(0, 100, 49) == 0 && hm_ace_patience(0, 100, 50) == 1);
+	must(hm_ace_patience(2, 800, 100) == 2 && hm_ace_patience(2, 800, 99) == 1);
+	for (unsigned i = 0; i < 100; i++)
+		patience = hm_ace_patience(patience, 1, 1);
+	must(patience == 6);
+	for (unsigned i = 0; i < 100; i++)
+		patience = hm_ace_patience(patience, 100, 0);
+	must(patience == 0);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = { little_at_first, grows_with_demand, no_growth_in_turns, bounded,
+				 sweeps,	  bounds,	     patience_grows };
+
+	return SUPPORT_RUN("budget", tests);
+}
