@@ -59,10 +59,10 @@ at_most() {
 # What may be dirty is 32 MiB at least, which in small is more than a part of the growth.
 part() { calculate "($2) > 33 / $1 + 0.01 ? ($2) : 33 / $1 + 0.01"; } # MIB PART
 
-mib=256 wait=0 later=1 idle="threads=300 kib=512" burst=2048 waves=256 live=256 churn=512
+mib=256 wait=0 later=1 idle="threads=300 kib=512" burst=2048 waves=400 live=370 churn=512
 latency="mib=128 wait=50"
 if [ -n "${HM_TEST_LONG-}" ]; then
-	mib=1024 wait=3 later=3 idle="threads=5000 kib=512" burst=4096 waves=400 live=370 churn=4096
+	mib=1024 wait=3 later=3 idle="threads=5000 kib=512" burst=4096 churn=4096
 	latency="mib=4096 wait=500"
 fi
 
