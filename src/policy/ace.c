@@ -9,6 +9,7 @@
 
 #include "base/geometry.h"
 #include "os/os.h"
+#include "policy/limit.h"
 #include "policy/options.h"
 
 unsigned hm_ace_partial_max(unsigned heaps)
@@ -22,11 +23,16 @@ size_t hm_ace_lately(size_t lately, size_t in_use)
 	return lately <= in_use ? in_use : lately - (lately - in_use) / 256;
 }
 
+/* Kept even over the soft limit: what comes and goes again and again. */
+#define OVER_SLABS 16
+
 /* One half of dirty_max, or of a quarter of the heap, is for free slabs, the other for blocks. */
 size_t hm_ace_dirty_max(size_t lately)
 {
 	size_t most = hm_options.dirty_max / 2 / HM_SLAB_SIZE;
 
+	if (hm_limit_is_over())
+		return most < OVER_SLABS ? most : OVER_SLABS;
 	return most != 0 && most < lately / 8 ? lately / 8 : most;
 }
 
@@ -43,6 +49,8 @@ size_t hm_ace_look_after(size_t live, size_t slack)
 		after = most - slack;
 	if (after < hm_options.dirty_max / 8)
 		after = hm_options.dirty_max / 8;
+	if (hm_limit_is_over())
+		after /= 4;
 	return after > LOOK_MIN ? after : LOOK_MIN;
 }
 
