@@ -14,8 +14,8 @@
  *   handler that interrupted an allocating function;
  * - takes and gives sizes and alignments in bytes; a size may be up to PTRDIFF_MAX;
  * - returns blocks aligned to 16 bytes at least, which any thread may use and free;
- * - reports failure by NULL, with errno ENOMEM when the size is impossible or
- *   the system has no memory, and leaves all blocks as they were;
+ * - reports failure by NULL, with errno ENOMEM when the size is impossible, the
+ *   system has no memory or a limit is reached, and leaves all blocks as they were;
  * - leaves errno alone when it succeeds.
  *
  * A pointer that is not a live block (freed before, inside a block, of another

@@ -107,6 +107,11 @@ static size_t small(size_t i)
 	return sizes[i * 5 % 7] + i % 16;
 }
 
+static size_t tiny(size_t i)
+{
+	return 500 + i % 8;
+}
+
 static size_t large(size_t i)
 {
 	return (3 + i % 3) * MIB;
@@ -192,8 +197,9 @@ START_TEST(purged_before_null)
 {
 	void *p;
 
+	hm_options.dirty_max = (uint64_t)1 << 30; /* no looks for holes but those of need */
 	hm_options.limit_hard = 40 * MIB;
-	take_all(small);
+	take_all(tiny);
 	/* One block in 40 stays, and pins its page. */
 	for (size_t i = 0; i < count; i++) {
 		if (i % 40 == 0)
@@ -404,6 +410,10 @@ START_TEST(soft)
 		hak_free(hak_malloc(3 * MIB));
 	}
 	must(limits().crossed == before);
+	for (; count < 5000; count++)
+		blocks[count] = memset(hak_malloc(3000), 1, 3000);
+	while (count > 9)
+		hak_free(blocks[--count]);
 	must_say(hm_pool_bytes_dirty() <= MIB, "%zu", hm_pool_bytes_dirty());
 	/* It falls, and memory is kept again. */
 	while (count > 1)
@@ -576,6 +586,33 @@ START_TEST(threads)
 }
 END_TEST
 
+static size_t held_now;
+
+static size_t measure(void)
+{
+	return held_now;
+}
+
+/* What is promised and not yet there counts. */
+START_TEST(reserve)
+{
+	hm_options.limit_hard = 16 * MIB;
+	must(hm_limit_reserve(10 * MIB, measure));
+	must(!hm_limit_reserve(10 * MIB, measure) && !hm_limit_reserve(SIZE_MAX, measure));
+	must(hm_limit_reserve(6 * MIB, measure) && !hm_limit_reserve(1, measure));
+	hm_limit_settle(6 * MIB);
+	held_now = 6 * MIB;
+	must(!hm_limit_reserve(1, measure));
+	hm_limit_settle(10 * MIB);
+	must(hm_limit_reserve(10 * MIB, measure));
+	hm_limit_settle(10 * MIB);
+	held_now = SIZE_MAX / 2;
+	must(!hm_limit_reserve(1, measure));
+	hm_options.limit_hard = 0;
+	must(hm_limit_reserve(PTRDIFF_MAX, measure));
+}
+END_TEST
+
 static _Atomic bool stop;
 
 static void *work(void *arg)
@@ -590,7 +627,8 @@ START_TEST(forked)
 {
 	pthread_t t;
 
-	hm_options.limit_hard = 16 * MIB;
+	hm_options.limit_hard = 24 * MIB;
+	must(hm_limit_reserve(8 * MIB, measure)); /* of a thread that stopped there */
 	must(pthread_create(&t, NULL, work, NULL) == 0);
 	for (unsigned i = 0; i < 50; i++) {
 		int status;
@@ -599,7 +637,7 @@ START_TEST(forked)
 		must(pid >= 0);
 		if (pid == 0) {
 			hak_purge();
-			_exit(hak_malloc(8 * MIB) == NULL);
+			_exit(hak_malloc(18 * MIB) == NULL);
 		}
 		must(waitpid(pid, &status, 0) == pid);
 		must_say(status == 0, "%#x", (unsigned)status);
@@ -730,7 +768,7 @@ int main(void)
 		hard_small, hard_large, hard_mixed, hard_checked, realloc_under_hard,
 		purged_before_null, holes_come_back, below_live, handler, handler_that_is_wrong,
 		handler_of_the_late, soft, soft_below_live, group_max, group_high, group_nothing,
-		group_zero, group_malformed, group_huge, group_not_asked, threads, forked,
+		group_zero, group_malformed, group_huge, group_not_asked, threads, reserve, forked,
 		reason_threshold, reason_map, statistics,
 	};
 
