@@ -14,8 +14,8 @@
  *   handler that interrupted an allocating function;
  * - takes and gives sizes and alignments in bytes; a size may be up to PTRDIFF_MAX;
  * - returns blocks aligned to 16 bytes at least, which any thread may use and free;
- * - reports failure by NULL, with errno ENOMEM when the size is impossible or
- *   the system has no memory, and leaves all blocks as they were;
+ * - reports failure by NULL, with errno ENOMEM when the size is impossible, the
+ *   system has no memory or a limit is reached, and leaves all blocks as they were;
  * - leaves errno alone when it succeeds.
  *
  * A pointer that is not a live block (freed before, inside a block, of another
@@ -164,7 +164,26 @@ const char *hak_version(void) HAKMEM_NOTHROW;
 size_t hak_purge(void) HAKMEM_NOTHROW;
 
 /*
- * Writes figures about the heap, as text of some ten lines, to file descriptor
+ * What is asked when the option limit_hard (hakmem(7)) refuses an allocation of
+ * `size` bytes, after all that was free has gone back to the system: whether to
+ * try again, having freed something, say. Not 0: yes; it is asked again if that
+ * was not enough, up to 16 times for one allocation. 0: NULL, with ENOMEM.
+ * It is called by the thread that allocates, at the place where it does, whatever
+ * locks of the program's own that one holds there, and by several threads at
+ * once. It may free, and call hak_purge and hak_stats_print. It should not
+ * allocate; if it does and that is refused, too, it gets NULL and is not called
+ * again. It must return: no longjmp, no exception.
+ */
+typedef int (*hak_limit_handler)(size_t size);
+
+/*
+ * Sets that function for the whole process; NULL, as at the start: none. Returns
+ * the one before, which other threads may still be in.
+ */
+hak_limit_handler hak_set_limit_handler(hak_limit_handler handler) HAKMEM_NOTHROW;
+
+/*
+ * Writes figures about the heap, as text of some twenty lines, to file descriptor
  * fd. For people: the format may change with every version. Figures are
  * gathered while other threads go on, so that they need not add up exactly.
  */

@@ -17,7 +17,7 @@
 void *hm_api_allocate_aligned(size_t align, size_t n)
 {
 	if (align > PTRDIFF_MAX || n > PTRDIFF_MAX - align)
-		return NULL;
+		return hm_api_too_large(n);
 	return align <= HM_ALIGN ? hm_heap_malloc(n) : hm_heap_memalign(align, n);
 }
 
@@ -69,7 +69,7 @@ void *hm_api_pvalloc(size_t n)
 	size_t page = hm_os_page_size();
 
 	if (n > PTRDIFF_MAX - page)
-		return hm_api_or_enomem(NULL);
+		return hm_api_or_enomem(hm_api_too_large(n));
 	return hm_api_valloc(n == 0 ? page : hm_align_up(n, page));
 }
 

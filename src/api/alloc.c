@@ -23,6 +23,22 @@ static void *or_enomem(void *p)
 	return p;
 }
 
+/* A size that no block can have. */
+static hm_cold void *too_large(size_t n)
+{
+	hm_failure_count(HM_FAILURE_THRESHOLD, n);
+	return or_enomem(NULL);
+}
+
+static void *refill_or_fail(size_t n, struct hm_heap *h, size_t twice, bool *zero)
+{
+	void *p = hm_refill_block(h, (unsigned)twice / 2, zero);
+
+	if (hm_likely(p != NULL))
+		return p;
+	return or_enomem(hm_heap_failed(n, HM_ALIGN, zero, (enum hm_failure)h->failure));
+}
+
 static hm_noinline void *refill(size_t n, struct hm_heap *h, size_t twice)
 {
 	bool zero;
@@ -30,7 +46,7 @@ static hm_noinline void *refill(size_t n, struct hm_heap *h, size_t twice)
 	/* A thread without a heap: its table is empty too, so twice means nothing. */
 	if (hm_unlikely(hm_heap_is_static(h)))
 		return or_enomem(hm_heap_malloc(n));
-	return or_enomem(hm_refill_block(h, (unsigned)twice / 2, &zero));
+	return refill_or_fail(n, h, twice, &zero);
 }
 
 void *hm_malloc_slow(size_t n, struct hm_heap *h, size_t twice)
@@ -44,7 +60,7 @@ void *hm_malloc_slow(size_t n, struct hm_heap *h, size_t twice)
 
 static hm_noinline void *malloc_any(size_t n)
 {
-	return or_enomem(n > PTRDIFF_MAX ? NULL : hm_heap_malloc(n));
+	return n > PTRDIFF_MAX ? too_large(n) : or_enomem(hm_heap_malloc(n));
 }
 
 void *hm_malloc_big(size_t n)
@@ -67,7 +83,7 @@ void *hm_calloc_slow(size_t n, struct hm_heap *h, size_t twice)
 
 	if (hm_unlikely(hm_heap_is_static(h)))
 		return or_enomem(hm_heap_calloc(n));
-	p = or_enomem(hm_refill_block(h, (unsigned)twice / 2, &zero));
+	p = refill_or_fail(n, h, twice, &zero);
 	if (p != NULL && !zero)
 		memset(p, 0, n);
 	return p;
@@ -77,8 +93,10 @@ void *hm_calloc_big(size_t count, size_t size)
 {
 	size_t n;
 
-	if (hm_mul_overflows(count, size, &n) || n > PTRDIFF_MAX)
-		return or_enomem(NULL);
+	if (hm_mul_overflows(count, size, &n))
+		n = SIZE_MAX;
+	if (n > PTRDIFF_MAX)
+		return too_large(n);
 	return or_enomem(hm_heap_calloc(n));
 }
 

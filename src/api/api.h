@@ -28,6 +28,8 @@ void *hm_api_pvalloc(size_t n);
 void *hm_api_allocate_aligned(size_t align, size_t n);
 
 /* control.c */
+/* No block can have that size: counted, errno untouched. NULL. */
+void *hm_api_too_large(size_t n);
 size_t hm_api_good_size(size_t n);
 
 hm_inline void *hm_api_or_enomem(void *p)

@@ -9,6 +9,7 @@
 #include "hakmem.h"
 
 #include "heap/heap.h"
+#include "heap/room.h"
 #include "report/stats.h"
 #include "api/api.h"
 
@@ -17,6 +18,12 @@ _Static_assert(HAKMEM_VERSION_MAJOR == HM_VERSION_MAJOR &&
 		       HAKMEM_VERSION_PATCH == HM_VERSION_PATCH,
 	       "include/hakmem.h and configure.ac have one version");
 _Static_assert(sizeof(HAKMEM_VERSION_STRING) == sizeof(PACKAGE_VERSION), "and write it alike");
+
+hm_cold void *hm_api_too_large(size_t n)
+{
+	hm_failure_count(HM_FAILURE_THRESHOLD, n);
+	return NULL;
+}
 
 size_t hm_api_good_size(size_t n)
 {
@@ -41,6 +48,11 @@ HM_EXPORT const char *hak_version(void)
 HM_EXPORT size_t hak_purge(void)
 {
 	return hm_heap_purge();
+}
+
+HM_EXPORT hak_limit_handler hak_set_limit_handler(hak_limit_handler handler)
+{
+	return hm_room_set_handler(handler);
 }
 
 HM_EXPORT void hak_stats_print(int fd)

@@ -16,7 +16,7 @@
 static hm_noinline void *realloc_slow(void *p, size_t n)
 {
 	if (n > PTRDIFF_MAX)
-		return hm_api_or_enomem(NULL);
+		return hm_api_or_enomem(hm_api_too_large(n));
 	if (p == NULL)
 		return hm_api_or_enomem(hm_heap_malloc(n));
 	/* As glibc: the block is freed, and NULL is no error. */
@@ -39,7 +39,7 @@ void *hm_api_reallocarray(void *p, size_t count, size_t size)
 	size_t n;
 
 	if (hm_mul_overflows(count, size, &n))
-		return hm_api_or_enomem(NULL);
+		return hm_api_or_enomem(hm_api_too_large(SIZE_MAX));
 	return hm_api_realloc(p, n);
 }
 

@@ -14,9 +14,9 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "heap/cache.h"
+#include "heap/room.h"
 #include "heap/wrong_use.h"
 #include "os/lock.h"
-#include "pool/large.h"
 
 #include <string.h>
 
@@ -311,7 +311,7 @@ static unsigned class_of(size_t align, size_t n)
 }
 
 /* When the OS refuses, what waits in the quarantine is given up first. */
-static void *alloc_class(unsigned cls)
+static void *alloc_class(unsigned cls, enum hm_failure *why)
 {
 	struct trouble t = NO_TROUBLE(NULL);
 	bool zero;
@@ -324,21 +324,22 @@ static void *alloc_class(unsigned cls)
 		if (t.what == NULL)
 			p = hm_refill_block(&hm_checked_owner, cls, &zero);
 	}
+	*why = (enum hm_failure)hm_checked_owner.failure;
 	hm_lock_release(&lock);
 	if (hm_unlikely(t.what != NULL))
 		report(&t, "malloc");
 	return p;
 }
 
-void *hm_checked_alloc(size_t align, size_t n)
+void *hm_checked_alloc(size_t align, size_t n, enum hm_failure *why)
 {
 	unsigned cls = class_of(align, n);
 	bool zero;
 	char *p;
 
 	if (cls == HM_CLASSES)
-		return hm_large_alloc(n == 0 ? 1 : n, align, &zero);
-	p = alloc_class(cls);
+		return hm_room_large(n == 0 ? 1 : n, align, &zero, why);
+	p = alloc_class(cls, why);
 	if (p == NULL)
 		return NULL;
 	memset(p, JUNK, at_most(n, JUNK_MAX));

@@ -19,6 +19,7 @@
 
 #include "base/base.h"
 #include "heap/heap.h"
+#include "policy/failure.h"
 #include "slab/slab.h"
 
 /* No size was given. */
@@ -35,8 +36,8 @@ hm_inline bool hm_checked_has(const struct hm_slab *s)
 /* Once, before the first checked thread: the heap is on the list of all. */
 void hm_checked_init(void);
 
-/* n bytes at a multiple of align, filled with junk; NULL is out of memory. */
-void *hm_checked_alloc(size_t align, size_t n);
+/* n bytes at a multiple of align, filled with junk; NULL is out of memory, *why says of what. */
+void *hm_checked_alloc(size_t align, size_t n, enum hm_failure *why);
 
 /*
  * p lies in the checked span s: it is freed, or it is not a live block of n

@@ -14,6 +14,7 @@
 #include "heap/checked.h"
 #include "heap/heap.h"
 #include "os/lock.h"
+#include "policy/limit.h"
 #include "pool/large.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
@@ -50,6 +51,7 @@ static void in_parent(void)
 
 static void in_child(void)
 {
+	hm_limit_fork_child();
 	after(true);
 }
 

@@ -11,23 +11,31 @@
 
 #include "heap/cache.h"
 #include "heap/checked.h"
+#include "heap/room.h"
 #include "heap/wrong_use.h"
 #include "pool/large.h"
 #include "pool/pool.h"
 
-static void *alloc_own(struct hm_heap *h, unsigned cls, bool *zero)
+static void *alloc_own(struct hm_heap *h, unsigned cls, bool *zero, enum hm_failure *why)
 {
-	if (h->sll[cls].head.p == NULL)
-		return hm_refill_block(h, cls, zero);
+	void *p;
+
+	if (h->sll[cls].head.p == NULL) {
+		p = hm_refill_block(h, cls, zero);
+		*why = (enum hm_failure)h->failure;
+		return p;
+	}
 	*zero = false;
 	return hm_cache_pop(&h->sll[cls], cls, hm_class_is_tiny(cls));
 }
 
 /* The shared heap is the same code with the lock held. */
-static void *alloc_late(unsigned cls, bool *zero)
+static void *alloc_late(unsigned cls, bool *zero, enum hm_failure *why)
 {
-	void *p = hm_refill_block(hm_late_take(), cls, zero);
+	struct hm_heap *h = hm_late_take();
+	void *p = hm_refill_block(h, cls, zero);
 
+	*why = (enum hm_failure)h->failure;
 	hm_late_release();
 	return p;
 }
@@ -44,47 +52,62 @@ static struct hm_heap *thread_heap(void)
  * A block of n bytes, which are of the class, for the calling thread: its own,
  * through the shared heap when it has none, or a checked one.
  */
-static void *alloc_class(unsigned cls, size_t align, size_t n, bool *zero)
+static void *alloc_class(unsigned cls, size_t align, size_t n, bool *zero, enum hm_failure *why)
 {
 	struct hm_heap *h = thread_heap();
 
 	if (hm_likely(!hm_heap_is_static(h)))
-		return alloc_own(h, cls, zero);
+		return alloc_own(h, cls, zero, why);
 	if (h != &hm_checked_heap)
-		return alloc_late(cls, zero);
+		return alloc_late(cls, zero, why);
 	*zero = false;
-	return hm_checked_alloc(align, n);
+	return hm_checked_alloc(align, n, why);
 }
 
-/* When the OS refuses: a block on a list pins a superslab, whose addresses would do. */
-static void *alloc_large(size_t n, size_t align, bool *zero)
+/* align: a power of two. Nobody is told of a failure, but the caller why it is one. */
+static void *try_alloc(size_t n, size_t align, bool *zero, enum hm_failure *why)
 {
-	void *p = hm_large_alloc(n, align, zero);
+	unsigned cls;
 
-	if (hm_likely(p != NULL) || hm_heap_is_static(hm_tls_heap))
-		return p;
-	hm_release_caches(hm_tls_heap);
-	return hm_large_alloc(n, align, zero);
+	if (align > HM_ALIGN)
+		cls = hm_class_of_aligned(n, align);
+	else
+		cls = n <= (size_t)HM_MEDIUM_REQUEST_MAX ? hm_class_of(n) : HM_CLASSES;
+	if (cls == HM_CLASSES)
+		return hm_room_large(n == 0 ? 1 : n, align, zero, why);
+	return alloc_class(cls, align, n, zero, why);
 }
 
-static void *alloc_zero(size_t n, bool *zero)
+hm_cold void *hm_heap_failed(size_t n, size_t align, bool *zero, enum hm_failure why)
 {
-	if (n > (size_t)HM_MEDIUM_REQUEST_MAX)
-		return alloc_large(n, HM_ALIGN, zero);
-	return alloc_class(hm_class_of(n), HM_ALIGN, n, zero);
+	void *p = NULL;
+
+	for (unsigned i = 0; p == NULL && why == HM_FAILURE_EXHAUSTION && hm_room_ask(n, i); i++)
+		p = try_alloc(n, align, zero, &why);
+	if (p == NULL)
+		hm_failure_count(why, n);
+	return p;
+}
+
+static void *alloc_zero(size_t n, size_t align, bool *zero)
+{
+	enum hm_failure why;
+	void *p = try_alloc(n, align, zero, &why);
+
+	return hm_likely(p != NULL) ? p : hm_heap_failed(n, align, zero, why);
 }
 
 void *hm_heap_malloc(size_t n)
 {
 	bool zero;
 
-	return alloc_zero(n, &zero);
+	return alloc_zero(n, HM_ALIGN, &zero);
 }
 
 void *hm_heap_calloc(size_t n)
 {
 	bool zero;
-	void *p = alloc_zero(n, &zero);
+	void *p = alloc_zero(n, HM_ALIGN, &zero);
 
 	if (p != NULL && !zero)
 		memset(p, 0, n);
@@ -93,15 +116,9 @@ void *hm_heap_calloc(size_t n)
 
 void *hm_heap_memalign(size_t align, size_t n)
 {
-	unsigned cls;
 	bool zero;
 
-	if (align <= HM_ALIGN)
-		return hm_heap_malloc(n);
-	cls = hm_class_of_aligned(n, align);
-	if (cls == HM_CLASSES)
-		return alloc_large(n == 0 ? 1 : n, align, &zero);
-	return alloc_class(cls, align, n, &zero);
+	return alloc_zero(n, align > HM_ALIGN ? align : HM_ALIGN, &zero);
 }
 
 /* Frees a block of slab s for a thread without a heap of its own: to the slab's remote head. */
@@ -273,11 +290,12 @@ size_t hm_heap_good_size(size_t n)
 void *hm_heap_expand(void *p, size_t n)
 {
 	struct hm_large *l = hm_large_find(p);
+	enum hm_failure why;
 	struct hm_slab *s;
 	size_t old;
 
 	if (l != NULL)
-		return hm_large_resize(l, n, false);
+		return hm_room_resize(l, n, false, &why);
 	s = slab_of(p);
 	if (s == NULL || !hm_checked_has(s))
 		return n <= hm_heap_usable(p) ? p : NULL;
@@ -300,8 +318,10 @@ static void *realloc_foreign(void *p, size_t n)
 
 static void *realloc_copy(void *p, size_t old, size_t n)
 {
+	enum hm_failure why;
+	bool zero;
 	/* The fast path sets errno when it fails, and one that need not move does not fail. */
-	void *q = n > old ? hm_cache_malloc(n) : hm_heap_malloc(n);
+	void *q = n > old ? hm_cache_malloc(n) : try_alloc(n, HM_ALIGN, &zero, &why);
 
 	if (q == NULL) /* a smaller one needs no other place */
 		return n <= old ? p : NULL;
@@ -319,6 +339,25 @@ static hm_noinline void *realloc_checked(struct hm_slab *s, void *p, size_t n)
 	if (q == p)
 		hm_checked_resize(s, p, old, n);
 	return q;
+}
+
+/* As a mapping, else as a copy; not when the limit refused: that would be more again. */
+static void *realloc_large(struct hm_large *l, void *p, size_t n)
+{
+	enum hm_failure why;
+	void *q = NULL;
+
+	if (n > (size_t)HM_MEDIUM_REQUEST_MAX) {
+		q = hm_room_resize(l, n, true, &why);
+		for (unsigned i = 0;
+		     q == NULL && why == HM_FAILURE_EXHAUSTION && hm_room_ask(n, i); i++)
+			q = hm_room_resize(l, n, true, &why);
+		if (q == NULL && why == HM_FAILURE_EXHAUSTION) {
+			hm_failure_count(why, n);
+			return NULL;
+		}
+	}
+	return q != NULL ? q : realloc_copy(p, l->user_size, n);
 }
 
 void *hm_heap_realloc(void *p, size_t n)
@@ -342,12 +381,7 @@ void *hm_heap_realloc(void *p, size_t n)
 	l = hm_large_find(p);
 	if (l == NULL)
 		return realloc_foreign(p, n);
-	if (n > (size_t)HM_MEDIUM_REQUEST_MAX) {
-		void *q = hm_large_resize(l, n, true);
-
-		return q != NULL ? q : realloc_copy(p, l->user_size, n);
-	}
-	return realloc_copy(p, l->user_size, n);
+	return realloc_large(l, p, n);
 }
 
 static hm_noinline void free_sized_slow(void *p, size_t n, size_t align)

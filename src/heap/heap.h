@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "base/list.h"
+#include "policy/failure.h"
 #include "slab/slab.h"
 
 /* TLS SLL of a class: what malloc pops and free pushes. Budget counts frees, not length. */
@@ -76,6 +77,8 @@ struct hm_heap {
 	bool exiting;        /* its thread's destructors run */
 	uint8_t kept_one;    /* the class of one-block spans that has free ones; 0: none */
 	bool alone;          /* it adopts no slab, and gives up none that others could adopt */
+	uint8_t failure;     /* enum hm_failure: why a refill failed */
+	bool asking;         /* its thread is in the program's handler (room.h) */
 	struct hm_heap **tls;     /* where its thread's TLS pointer is; NULL: nobody's */
 	struct hm_heap *tls_next; /* with the same hash of that */
 	/*
@@ -115,6 +118,11 @@ void *hm_heap_malloc(size_t n);
 void *hm_heap_calloc(size_t n);
 /* align: power of two. n + align may not overflow PTRDIFF_MAX (the caller checked). */
 void *hm_heap_memalign(size_t align, size_t n);
+/*
+ * For what found no block by itself (hm_refill_block: h->failure): the handler of the hard limit
+ * is asked, and what fails in the end is counted. NULL, or the block.
+ */
+void *hm_heap_failed(size_t n, size_t align, bool *zero, enum hm_failure why);
 /* p not NULL, n > 0: keeps contents and, if p was allocated so, no particular alignment. */
 void *hm_heap_realloc(void *p, size_t n);
 /* Usable size grows to at least n where it stands: p, else NULL. */

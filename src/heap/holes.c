@@ -133,9 +133,8 @@ static size_t look_after(const struct hm_heap *h)
 /* Is one due? Asked again soon, since that is cheap. */
 static bool is_due(struct hm_heap *h)
 {
-	size_t after = look_after(h);
-
-	if (h->freed >= after)
+	/* 0: somebody wants one now. */
+	if (h->freed_max == 0 || h->freed >= look_after(h))
 		return true;
 	h->freed_max = h->freed + hm_ace_look_least(hm_heaps_in_use());
 	return false;

@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "heap/budget.h"
 #include "heap/cache.h"
+#include "heap/room.h"
 #include "pool/large.h"
 #include "pool/in_use.h"
 #include "pool/pool.h"
@@ -130,7 +131,7 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 		}
 		if (adopt(h, cls, bin, false))
 			continue;
-		s = hm_pool_acquire(cls, &zero);
+		s = hm_room_acquire(h, cls, &zero);
 		if (s == NULL && adopt(h, cls, bin, true))
 			continue;
 		if (s == NULL)
@@ -145,14 +146,16 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 	}
 }
 
-/* When the OS refuses: all that other classes hold back goes home first. */
+/*
+ * When the OS or a limit refuses: all that other classes hold back goes home first. Too far over
+ * the hard limit it comes to that at once, since pages come back to slabs in use, too.
+ */
 static bool refill_or_purge(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 {
-	if (refill(h, cls, bin))
+	if (!hm_room_is_exceeded(h) && hm_likely(refill(h, cls, bin)))
 		return true;
-	hm_release_caches(h);
-	hm_large_purge();
-	return refill(h, cls, bin);
+	hm_room_make(h);
+	return !hm_room_is_exceeded(h) && refill(h, cls, bin);
 }
 
 void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero)

@@ -85,6 +85,7 @@ extern bool (*hm_os_fail_hook)(const char *call);
 /* Counters of system calls made, for tests and statistics; relaxed. */
 struct hm_os_counts {
 	_Atomic uint64_t maps, unmaps, purges, remaps, mapped_bytes, unmapped_bytes;
+	_Atomic int map_errno; /* why memory was refused last; 0: never */
 };
 extern struct hm_os_counts hm_os_counts;
 

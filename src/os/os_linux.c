@@ -203,8 +203,13 @@ static void *map_aligned(size_t size, size_t align, int prot)
 void *hm_os_map_aligned(size_t size, size_t align)
 {
 	int saved = errno;
-	void *p = map_aligned(size, align, RW);
+	void *p;
 
+	errno = 0;
+	p = map_aligned(size, align, RW);
+	/* Without one: no address can be had for it. */
+	if (hm_unlikely(p == NULL))
+		hm_store_relaxed(&hm_os_counts.map_errno, errno != 0 ? errno : ENOMEM);
 	errno = saved;
 	return p;
 }

@@ -9,6 +9,7 @@
 
 #include "base/geometry.h"
 #include "os/os.h"
+#include "policy/limit.h"
 #include "policy/options.h"
 
 unsigned hm_ace_partial_max(unsigned heaps)
@@ -32,11 +33,16 @@ size_t hm_ace_lately(size_t lately, size_t in_use)
 	return lately <= in_use ? in_use : lately - (lately - in_use) / 256;
 }
 
+/* Kept even over the soft limit: what comes and goes again and again. */
+#define OVER_SLABS 16
+
 /* One half of dirty_max, or of a quarter of the heap, is for free slabs, the other for blocks. */
 size_t hm_ace_dirty_max(size_t lately)
 {
 	size_t most = hm_options.dirty_max / 2 / HM_SLAB_SIZE;
 
+	if (hm_limit_is_over())
+		return most < OVER_SLABS ? most : OVER_SLABS;
 	if (most != 0 && most < lately / 8)
 		most = lately / 8;
 	return most;
@@ -66,6 +72,8 @@ size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps)
 		after = most - slack;
 	if (after < dirty_max / 8)
 		after = dirty_max / 8;
+	if (hm_limit_is_over())
+		after /= 4;
 	if (after < hm_ace_look_least(heaps))
 		after = hm_ace_look_least(heaps);
 	return after;

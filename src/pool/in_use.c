@@ -33,14 +33,21 @@ size_t hm_in_use_slabs(void)
 	return hm_load_relaxed(&in_use.slabs);
 }
 
+static size_t minus(size_t bytes, size_t less)
+{
+	return less < bytes ? bytes - less : 0;
+}
+
+size_t hm_in_use_held(void)
+{
+	return minus(hm_in_use_slabs() * HM_SLAB_SIZE, hm_hole_bytes());
+}
+
 size_t hm_in_use_bytes(void)
 {
-	size_t bytes = hm_load_relaxed(&in_use.slabs) * HM_SLAB_SIZE;
-	size_t fresh = hm_load_relaxed(&in_use.fresh), less = hm_hole_bytes();
+	size_t fresh = hm_load_relaxed(&in_use.fresh);
 
-	if (fresh <= SIZE_MAX / 2)
-		less += fresh * HM_SLAB_SIZE;
-	return less < bytes ? bytes - less : 0;
+	return minus(hm_in_use_held(), fresh <= SIZE_MAX / 2 ? fresh * HM_SLAB_SIZE : 0);
 }
 
 size_t hm_in_use_lately(void)

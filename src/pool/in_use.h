@@ -19,7 +19,10 @@ void hm_in_use_add_fresh(size_t slabs);
 /* Slabs that are not free. Any thread. */
 size_t hm_in_use_slabs(void);
 
-/* The bytes of these, less those of fresh ones and of holes; as of some moment. */
+/* The bytes of these, less those of holes: what limits count; as of some moment. */
+size_t hm_in_use_held(void);
+
+/* The same, less those of fresh slabs. */
 size_t hm_in_use_bytes(void);
 
 /* The same in slabs, as it was of late (hm_ace_lately). Under the pool's lock. */

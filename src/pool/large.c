@@ -25,12 +25,18 @@
 static struct {
 	struct hm_lock lock;
 	struct hm_list list;
-	size_t nr, bytes, most, most_bytes;
+	size_t nr, most, most_bytes;
+	_Atomic size_t bytes; /* written under the lock */
 	uint64_t allocated, freed;
 } live = {
 	.lock = HM_LOCK_INIT(HM_RANK_LARGE),
 	.list = { &live.list, &live.list },
 };
+
+static size_t live_bytes(void)
+{
+	return hm_load_relaxed(&live.bytes);
+}
 
 static char *user_of(const struct hm_large *l)
 {
@@ -95,11 +101,11 @@ static void admit(struct hm_large *l, size_t size, size_t offset)
 	canary_set(l);
 	hm_list_add_head(&live.list, &l->node);
 	live.nr++;
-	live.bytes += size;
+	hm_count_add(&live.bytes, size);
 	if (live.nr > live.most)
 		live.most = live.nr;
-	if (live.bytes > live.most_bytes)
-		live.most_bytes = live.bytes;
+	if (live_bytes() > live.most_bytes)
+		live.most_bytes = live_bytes();
 }
 
 /* Under the lock: the contrary. The registry still has it. */
@@ -108,7 +114,7 @@ static void withdraw(struct hm_large *l)
 	l->magic = 0;
 	hm_list_remove(&l->node);
 	live.nr--;
-	live.bytes -= l->map_size;
+	hm_count_add(&live.bytes, -l->map_size);
 }
 
 /* Unmaps what left the cache. Not under the lock. Returns the bytes that went back to the OS. */
@@ -282,7 +288,7 @@ bool hm_large_free(struct hm_large *l)
 			leave(l);
 			hm_list_add_tail(&leaving, &l->node);
 		} else {
-			hm_large_cache_put(l, live.bytes, &leaving);
+			hm_large_cache_put(l, live_bytes(), &leaving);
 		}
 	}
 	hm_lock_release(&live.lock);
@@ -438,11 +444,16 @@ void *hm_large_alloc(size_t n, size_t align, bool *zero)
 	return (char *)l + s.offset;
 }
 
+size_t hm_large_bytes(void)
+{
+	return live_bytes() + hm_large_cache_bytes();
+}
+
 void hm_large_get_counts(struct hm_large_counts *out)
 {
 	hm_lock_take(&live.lock);
 	out->live = live.nr;
-	out->live_bytes = live.bytes;
+	out->live_bytes = live_bytes();
 	out->most = live.most;
 	out->most_bytes = live.most_bytes;
 	out->allocated = live.allocated;

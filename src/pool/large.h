@@ -66,6 +66,9 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move);
 /* Unmaps what the cache holds; bytes given back. */
 size_t hm_large_purge(void);
 
+/* Bytes of blocks live and cached; as of some moment, without the lock. */
+size_t hm_large_bytes(void);
+
 struct hm_large_counts {
 	size_t live, live_bytes; /* blocks, mapped bytes */
 	size_t most, most_bytes; /* the highest that these have been */

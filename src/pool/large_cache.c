@@ -10,6 +10,7 @@
 #include "pool/large_cache.h"
 
 #include "base/geometry.h"
+#include "policy/limit.h"
 #include "policy/options.h"
 #include "space/registry.h"
 
@@ -21,7 +22,8 @@
 static struct {
 	struct hm_list kept;
 	struct hm_list parked;
-	size_t nr, bytes;
+	size_t nr;
+	_Atomic size_t bytes; /* written under the lock */
 	size_t nr_parked, parked_bytes;
 	size_t lately; /* bytes */
 	uint64_t clock;
@@ -29,6 +31,11 @@ static struct {
 	.kept = { &cache.kept, &cache.kept },
 	.parked = { &cache.parked, &cache.parked },
 };
+
+size_t hm_large_cache_bytes(void)
+{
+	return hm_load_relaxed(&cache.bytes);
+}
 
 static struct hm_large *block_of(struct hm_list *node)
 {
@@ -44,6 +51,7 @@ static size_t more(size_t a, size_t b)
  * Three quarters of what is live: blocks of 5 to 25 MiB took 1.3 of the time with
  * one half. When the program shrinks, a quarter of what was live of late, as of
  * other memory (ace.h), so that not much stays behind when it calls no more.
+ * Nothing when the heap is over its soft limit.
  */
 static size_t bound(size_t live, size_t freed)
 {
@@ -52,6 +60,8 @@ static size_t bound(size_t live, size_t freed)
 	cache.lately = more(cache.lately, live + freed);
 	cache.lately -= (cache.lately - live) / DECAY;
 	limit = more(limit, cache.lately / 4);
+	if (hm_limit_is_over())
+		return 0;
 	return limit < hm_options.large_cache ? limit : (size_t)hm_options.large_cache;
 }
 
@@ -59,7 +69,7 @@ static void unlink_kept(struct hm_large *l)
 {
 	hm_list_remove(&l->node);
 	cache.nr--;
-	cache.bytes -= l->map_size;
+	hm_count_add(&cache.bytes, -l->map_size);
 }
 
 static void unlink_parked(struct hm_large *l)
@@ -96,7 +106,7 @@ static void link_kept(struct hm_large *l)
 {
 	hm_list_add_head(&cache.kept, &l->node);
 	cache.nr++;
-	cache.bytes += l->map_size;
+	hm_count_add(&cache.bytes, l->map_size);
 }
 
 /*
@@ -195,7 +205,7 @@ static struct hm_large *join_neighbours(struct hm_large *l)
 static void shorten_oldest(size_t limit, struct hm_list *leaving)
 {
 	struct hm_large *oldest = block_of(cache.kept.prev), *rest = NULL;
-	size_t excess = cache.bytes > limit ? cache.bytes - limit : 0;
+	size_t bytes = hm_large_cache_bytes(), excess = bytes > limit ? bytes - limit : 0;
 
 	unlink_kept(oldest);
 	if (excess > 0 && excess + HM_SUPERSLAB_SIZE <= oldest->map_size)
@@ -221,7 +231,7 @@ void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving
 	l = join_neighbours(l);
 	l->freed_at = ++cache.clock;
 	link_kept(l);
-	while (cache.bytes > limit || cache.nr > ENTRIES_MAX)
+	while (hm_large_cache_bytes() > limit || cache.nr > ENTRIES_MAX)
 		shorten_oldest(limit, leaving);
 }
 
@@ -260,7 +270,7 @@ bool hm_large_cache_has(const void *p)
 void hm_large_cache_count(struct hm_large_counts *out)
 {
 	out->cached = cache.nr + cache.nr_parked;
-	out->cached_bytes = cache.bytes + cache.parked_bytes;
+	out->cached_bytes = hm_large_cache_bytes() + cache.parked_bytes;
 }
 
 void hm_large_cache_park(struct hm_large *l)

@@ -34,6 +34,9 @@ void hm_large_cache_empty(struct hm_list *leaving);
 /* Does p point into what is cached? */
 bool hm_large_cache_has(const void *p);
 
+/* Bytes of what is cached and not parked. Needs no lock. */
+size_t hm_large_cache_bytes(void);
+
 /* Fills in `cached` and `cached_bytes`. */
 void hm_large_cache_count(struct hm_large_counts *out);
 

@@ -2,7 +2,7 @@
  * large_shape.c - offsets, colours and sizes of large mappings, and making one.
  *
  * owns: nothing.
- * called from: pool/large.c.
+ * called from: pool/large_shape.h's users.
  */
 #include "base/base.h"
 #include "pool/large_shape.h"
@@ -52,6 +52,18 @@ bool hm_large_choose_shape(size_t n, size_t align, struct hm_large_shape *s)
 		return false;
 	s->size = hm_large_whole_units(s->exact);
 	return s->size <= PTRDIFF_MAX;
+}
+
+size_t hm_large_most(size_t n, size_t align)
+{
+	size_t offset = align > COLOUR_SIZE ? align : COLOUR_SIZE * COLOURS, size, total;
+
+	if (offset > HM_SUPERSLAB_SIZE)
+		offset = HM_SUPERSLAB_SIZE;
+	if (!hm_large_mapping_size(offset, n, &size))
+		return 0;
+	size = hm_large_whole_units(size);
+	return hm_add_overflows(size, align, &total) || total > PTRDIFF_MAX ? 0 : size;
 }
 
 struct hm_large *hm_large_map(const struct hm_large_shape *s)

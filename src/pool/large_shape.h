@@ -2,7 +2,7 @@
  * large_shape.h - where a large block stands in its mapping, and how long that is.
  *
  * owns: nothing.
- * called from: pool/large.c only.
+ * called from: pool/large.c; heap/room.c, which asks before it allocates.
  */
 #ifndef HM_POOL_LARGE_SHAPE_H
 #define HM_POOL_LARGE_SHAPE_H
@@ -29,6 +29,9 @@ size_t hm_large_whole_units(size_t size);
 
 /* False when no mapping can hold n bytes so aligned. */
 bool hm_large_choose_shape(size_t n, size_t align, struct hm_large_shape *s);
+
+/* What a block of n bytes, so aligned, takes at most, whatever its offset; 0: no mapping can. */
+size_t hm_large_most(size_t n, size_t align);
 
 /*
  * A new mapping, in no registry: at a unit's base, or one unit before a multiple

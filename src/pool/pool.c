@@ -33,7 +33,7 @@ static struct {
 	struct hm_superslab *witness[2]; /* mapped without huge pages last, and before */
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold, inherited; /* superslabs; in use at the fork */
-	size_t nr_dirty; /* slabs */
+	_Atomic size_t nr_dirty; /* slabs; written under the lock, as the next */
 	uint64_t now; /* ms, as of one of the last 16 releases */
 	uint64_t acquired, released;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
@@ -61,12 +61,12 @@ static void unlock_pool(void)
 static void count_dirty(struct hm_superslab *ss, uint32_t more, uint32_t less)
 {
 	if (more != 0) {
-		pool.nr_dirty += hm_popcount32(more);
+		hm_count_add(&pool.nr_dirty, hm_popcount32(more));
 		hm_list_remove(&ss->dirty_node);
 		hm_list_add_head(&pool.dirty, &ss->dirty_node);
 	}
 	if (less != 0) {
-		pool.nr_dirty -= hm_popcount32(less);
+		hm_count_add(&pool.nr_dirty, -(size_t)hm_popcount32(less));
 		if (hm_superslab_dirty(ss) == 0)
 			hm_list_remove(&ss->dirty_node);
 	}
@@ -126,9 +126,7 @@ static struct hm_superslab *find(unsigned n)
 		return from_node(pool.by_run[hm_ctz32(runs)].next);
 	if (!hm_list_empty(&pool.warm))
 		return from_node(pool.warm.next);
-	if (!hm_list_empty(&pool.cold))
-		return from_node(pool.cold.next);
-	return NULL;
+	return hm_list_empty(&pool.cold) ? NULL : from_node(pool.cold.next);
 }
 
 /* A unit that was a superslab before is still on the list of all; walkers may stand on it. */
@@ -432,14 +430,18 @@ size_t hm_pool_unmap_empty(void)
 		unlock_pool();
 		done = hm_superslab_unmap(ss);
 		lock_pool();
-		if (done) {
+		if (done)
 			bytes += HM_SUPERSLAB_SIZE;
-		} else {
+		else
 			add(ss);
-		}
 	}
 	unlock_pool();
 	return bytes;
+}
+
+size_t hm_pool_bytes_dirty(void)
+{
+	return hm_load_relaxed(&pool.nr_dirty) * HM_SLAB_SIZE;
 }
 
 void hm_pool_get_counts(struct hm_pool_counts *out)

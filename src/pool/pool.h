@@ -41,6 +41,9 @@ size_t hm_pool_unmap_empty(void);
 /* Maps n superslabs and faults them in. Returns how many it got. */
 size_t hm_pool_prewarm(size_t n);
 
+/* Of slabs that are free and resident; as of some moment. */
+size_t hm_pool_bytes_dirty(void);
+
 struct hm_pool_counts {
 	size_t superslabs; /* mapped */
 	size_t empty;      /* of these, with no slab in use */

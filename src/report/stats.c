@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "heap/checked.h"
 #include "heap/heap.h"
+#include "heap/room.h"
 #include "os/os.h"
 #include "os/print.h"
 #include "policy/sizeclass.h"
@@ -126,6 +127,9 @@ void hm_stats_collect(struct hm_stats *out)
 	hm_heaps_each(count_fresh, out);
 	count_own_lists(out);
 	hm_large_get_counts(&out->large);
+	out->resident = hm_room_resident();
+	hm_limit_get_counts(&out->limit);
+	hm_failure_get_counts(&out->failures);
 
 	out->superslab_bytes = out->superslabs * HM_SUPERSLAB_SIZE;
 	for (unsigned i = 0; i < HM_CLASSES; i++) {
@@ -138,7 +142,7 @@ void hm_stats_collect(struct hm_stats *out)
 	}
 }
 
-static void print_line(int fd, const char *what, size_t n, size_t bytes)
+static void print_line(int fd, const char *what, uint64_t n, uint64_t bytes)
 {
 	char line[LINE_SIZE];
 	struct hm_text t;
@@ -183,6 +187,45 @@ static void print_classes(int fd, const struct hm_stats *st)
 	}
 }
 
+/* What became of the control group's files. */
+static const char *group_state(const struct hm_limit_counts *l)
+{
+	if (!l->read)
+		return "group unread";
+	if (l->group.malformed > 0)
+		return "group malformed";
+	if (!l->group.found)
+		return "group none";
+	return l->group.files == 0 ? "group hidden" : "group";
+}
+
+static void print_limits(int fd, const struct hm_stats *st)
+{
+	const struct hm_limit_counts *l = &st->limit;
+	uint64_t group = l->group.high < l->group.max ? l->group.high : l->group.max;
+
+	print_text(fd, "hakmem: limits              number             bytes\n");
+	print_line(fd, "held", 0, st->resident);
+	print_line(fd, l->over ? "soft, crossed" : "soft", l->crossed, l->soft);
+	print_line(fd, "hard", st->failures.times[HM_FAILURE_EXHAUSTION], l->hard);
+	/* Files that were read, and the least number in them; 0: none. */
+	print_line(fd, group_state(l), l->group.files, group == HM_CGROUP_UNLIMITED ? 0 : group);
+}
+
+static void print_failures(int fd, const struct hm_failure_counts *f)
+{
+	static const char *const names[HM_FAILURES] = {
+		[HM_FAILURE_THRESHOLD] = "threshold",
+		[HM_FAILURE_EXHAUSTION] = "exhaustion",
+		[HM_FAILURE_MAP] = "map fail",
+	};
+
+	print_text(fd, "hakmem: failures            number         last size\n");
+	for (unsigned i = 0; i < HM_FAILURES; i++)
+		print_line(fd, names[i], f->times[i], f->last_size[i]);
+	print_line(fd, "map errno", (uint64_t)f->map_errno, 0);
+}
+
 void hm_stats_print(int fd)
 {
 	struct hm_stats st;
@@ -197,5 +240,7 @@ void hm_stats_print(int fd)
 	print_line(fd, "large blocks", st.large.live, st.large.live_bytes);
 	print_line(fd, "large at most", st.large.most, st.large.most_bytes);
 	print_line(fd, "large cached", st.large.cached, st.large.cached_bytes);
+	print_limits(fd, &st);
+	print_failures(fd, &st.failures);
 	print_classes(fd, &st);
 }

@@ -11,6 +11,8 @@
 
 #include "base/base.h"
 #include "base/geometry.h"
+#include "policy/failure.h"
+#include "policy/limit.h"
 #include "pool/large.h"
 
 /* Blocks of a class, in slabs that serve it. */
@@ -26,6 +28,9 @@ struct hm_stats {
 	size_t dirty_slabs;                 /* of these, what a purge would give back */
 	struct hm_stats_class classes[HM_CLASSES];
 	struct hm_large_counts large;
+	size_t resident; /* what counts against the limits */
+	struct hm_limit_counts limit;
+	struct hm_failure_counts failures;
 };
 
 void hm_stats_collect(struct hm_stats *out);

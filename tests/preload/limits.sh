@@ -19,6 +19,21 @@ for kib in $sizes; do
 	run_preloaded "$tmp/limits" data "$kib"
 	expect "RLIMIT_DATA of $kib KiB" 0
 done
+# A limit of our own; one that nobody can keep to; one that is none.
+for kib in $sizes; do
+	run_preloaded HAKMEM_LIMIT_HARD="${kib}K" "$tmp/limits" exhaust
+	expect "HAKMEM_LIMIT_HARD of $kib KiB" 0
+done
+run_preloaded HAKMEM_LIMIT_HARD=20M HAKMEM_CHECK=1 "$tmp/limits" exhaust
+expect "HAKMEM_LIMIT_HARD of 20 MiB, checked" 0
+run_preloaded HAKMEM_LIMIT_SOFT=1 "$tmp/limits" must
+expect "HAKMEM_LIMIT_SOFT of one byte" 0
+run_preloaded HAKMEM_LIMIT_SOFT=20M "$tmp/limits" must
+expect "HAKMEM_LIMIT_SOFT of 20 MiB" 0
+run_preloaded HAKMEM_LIMIT_HARD=1 /bin/true
+expect "true with HAKMEM_LIMIT_HARD of one byte" 0
+run_preloaded HAKMEM_LIMIT_HARD=1048576G HAKMEM_LIMIT_SOFT=1048576G "$tmp/limits" must
+expect "limits of 1 PiB" 0
 limited 60000 /bin/true
 expect "true in 60000 KiB" 0
 limited 60000 bash -c 'x=$(seq 1000); echo "${#x}"; ls / >/dev/null; exit 4'
@@ -63,6 +78,8 @@ if command -v "$CXX" >/dev/null; then
 	$CXX -O1 -fno-builtin -o "$tmp/new" "$tmp/new.cc" || hard_error "new.cc does not compile"
 	limited 80000 "$tmp/new"
 	expect "operator new in 80000 KiB" 0
+	run_preloaded HAKMEM_LIMIT_HARD=60M "$tmp/new"
+	expect "operator new with HAKMEM_LIMIT_HARD of 60 MiB" 0
 fi
 
 inject() { # WHAT PROGRAM...
