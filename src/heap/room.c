@@ -19,6 +19,8 @@
 #define TRIES_MAX 16
 /* A program that goes on after failures does not pay for a full look at each. Milliseconds. */
 #define LOOK_EVERY 10
+/* Spills and refills of a heap. */
+#define ASK_EVERY 16
 
 static _Atomic(hm_room_handler) handler;
 /* Some thread without a heap of its own is in the handler. */
@@ -71,7 +73,8 @@ struct hm_slab *hm_room_acquire(struct hm_heap *h, unsigned cls, bool *zero)
 	size_t bytes = hm_classes[cls].slabs * (size_t)HM_SLAB_SIZE;
 	struct hm_slab *s;
 
-	if (!reserve(h, bytes)) {
+	/* Without a limit only now and then, for there may be one to be found. */
+	if ((hm_limit_is_set() || h->events % ASK_EVERY == 0) && !reserve(h, bytes)) {
 		h->failure = HM_FAILURE_EXHAUSTION;
 		return NULL;
 	}

@@ -60,6 +60,12 @@ static uint64_t soft_limit(void)
 	return soft;
 }
 
+bool hm_limit_is_set(void)
+{
+	return hm_options.limit_hard != 0 || hm_options.limit_soft != 0 ||
+	       hm_load_relaxed(&limit.automatic) != 0;
+}
+
 bool hm_limit_is_due(size_t bytes)
 {
 	uint64_t soft, again;

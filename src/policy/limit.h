@@ -19,6 +19,9 @@
 #include "base/base.h"
 #include "os/cgroup.h"
 
+/* Is there any limit, as far as is known? */
+bool hm_limit_is_set(void);
+
 /*
  * The heap is about to hold so many bytes. True: that crosses the soft limit, or
  * is an eighth more than what the last purge left, and the caller, nobody else,
