@@ -11,6 +11,7 @@
 
 #include "heap/fork.h"
 
+#include "heap/background.h"
 #include "heap/checked.h"
 #include "heap/heap.h"
 #include "os/lock.h"
@@ -24,6 +25,7 @@
 static void before(void)
 {
 	hm_lock_forking(true);
+	hm_background_fork_take();
 	hm_checked_fork_take();
 	hm_heaps_fork_take();
 	hm_waiting_fork_take();
@@ -40,6 +42,7 @@ static void after(bool child)
 	hm_waiting_fork_release(child);
 	hm_heaps_fork_release(child);
 	hm_checked_fork_release(child);
+	hm_background_fork_release(child);
 	hm_lock_forking(false);
 }
 
@@ -51,6 +54,7 @@ static void in_parent(void)
 static void in_child(void)
 {
 	after(true);
+	hm_background_in_child();
 }
 
 /*

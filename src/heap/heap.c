@@ -9,6 +9,7 @@
 
 #include "heap/heap.h"
 
+#include "heap/background.h"
 #include "heap/cache.h"
 #include "heap/checked.h"
 #include "heap/wrong_use.h"
@@ -69,6 +70,8 @@ static void *alloc_large(size_t n, size_t align, bool *zero)
 
 static void *alloc_zero(size_t n, bool *zero)
 {
+	if (n > (size_t)HM_MANY_REQUEST_MAX)
+		hm_background_safe_point();
 	if (n > (size_t)HM_MEDIUM_REQUEST_MAX)
 		return alloc_large(n, HM_ALIGN, zero);
 	return alloc_class(hm_class_of(n), HM_ALIGN, n, zero);

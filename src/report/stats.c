@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/str.h"
+#include "heap/background.h"
 #include "heap/checked.h"
 #include "heap/heap.h"
 #include "os/os.h"
@@ -183,6 +184,30 @@ static void print_classes(int fd, const struct hm_stats *st)
 	}
 }
 
+static void print_background(int fd)
+{
+	char line[LINE_SIZE];
+	struct hm_text t;
+	int error;
+
+	hm_text_init(&t, line, sizeof line);
+	hm_text_str(&t, "hakmem: background: ");
+	switch (hm_background_get_state(&error)) {
+	case HM_BACKGROUND_OFF:
+		hm_text_str(&t, "off\n");
+		break;
+	case HM_BACKGROUND_RUNNING:
+		hm_text_str(&t, "running\n");
+		break;
+	case HM_BACKGROUND_FAILED:
+		hm_text_str(&t, "failed (");
+		hm_text_dec(&t, (unsigned)error);
+		hm_text_str(&t, ")\n");
+		break;
+	}
+	hm_os_write(fd, line, t.len);
+}
+
 void hm_stats_print(int fd)
 {
 	struct hm_stats st;
@@ -198,4 +223,5 @@ void hm_stats_print(int fd)
 	print_line(fd, "large at most", st.large.most, st.large.most_bytes);
 	print_line(fd, "large cached", st.large.cached, st.large.cached_bytes);
 	print_classes(fd, &st);
+	print_background(fd);
 }
