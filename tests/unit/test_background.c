@@ -221,26 +221,30 @@ START_TEST(idle_is_asleep)
 END_TEST
 
 /* With nothing that can be purged it sleeps, too. */
+static _Atomic bool refuses;
+
 static bool refuse_purge(const char *call)
 {
-	return strcmp(call, "madvise") == 0;
+	return refuses && strcmp(call, "madvise") == 0;
 }
 
 START_TEST(refusals_and_a_clock_that_stands)
 {
 	long before;
 
-	begin(100);
 	hm_os_fail_hook = refuse_purge;
+	refuses = true;
+	begin(100);
 	make_dirty();
 	await(sleeps());
 	must(dirty_bytes() > 0);
-	hm_os_fail_hook = NULL;
+	refuses = false;
 	clock_stands = true;
 	make_dirty();
 	before = tasks().switches;
 	await(sleeps() && dirty_bytes() == 0);
 	must(tasks().switches < before + 100);
+	clock_stands = false;
 }
 END_TEST
 
@@ -282,6 +286,41 @@ START_TEST(not_from_another_thread)
 {
 	support_in_thread(start_elsewhere, NULL);
 	must(state() == HM_BACKGROUND_OFF && tasks().helpers == 0);
+}
+END_TEST
+
+#define SLOTS 512
+
+static _Atomic(void *) slots[SLOTS];
+
+/* Blocks go from hand to hand, threads come and go: slabs wait while the helper looks at them. */
+static void *pass_on(void *arg)
+{
+	uint64_t r = support_seed + (uintptr_t)arg;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		size_t n = 8 + support_below(&r, i % 100 == 0 ? 3000000 : i % 5 == 0 ? 20000 : 300);
+		char *p = hak_malloc(n);
+
+		must(p != NULL);
+		p[0] = p[n - 1] = 1;
+		hak_free(atomic_exchange(&slots[support_below(&r, SLOTS)], p));
+	}
+	return arg;
+}
+
+START_TEST(works_beside_others)
+{
+	begin(0);
+	for (unsigned round = 0; round < support_times(30, 6); round++) {
+		support_run_threads(4, pass_on);
+		for (unsigned i = round % 8; i < SLOTS; i++)
+			hak_free(atomic_exchange(&slots[i], NULL));
+	}
+	await(sleeps());
+	for (unsigned i = 0; i < SLOTS; i++)
+		hak_free(slots[i]);
+	await(sleeps() && dirty_bytes() == 0);
 }
 END_TEST
 
@@ -499,16 +538,41 @@ START_TEST(files_are_apart)
 }
 END_TEST
 
+static void *find_broken(void *arg)
+{
+	struct hm_os_pressure p;
+
+	hm_os_pressure_open(&p);
+	hm_die("broken invariant: a test", NULL, 0, NULL, 0, NULL, 0);
+	return arg;
+}
+
+static void break_there(void *arg)
+{
+	support_in_thread(find_broken, arg);
+}
+
+/* What it finds broken is heard, all the same. */
+START_TEST(last_words)
+{
+	char text[1024];
+	int status = support_in_child(break_there, NULL, text, sizeof text);
+
+	must(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	must_say(strcmp(text, "hakmem: broken invariant: a test\n") == 0, "%s", text);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[20] = { off_there_is_none, gives_back, holes_of_what_threads_left,
 				   idle_is_asleep, refusals_and_a_clock_that_stands,
 				   cannot_be_made, not_from_another_thread, pressure_is_heard,
-				   files_are_apart };
+				   files_are_apart, works_beside_others };
 	const TTest *forking[] = { child_has_its_own, vfork_and_bare_fork, forks_under_load,
 				   ends_when_the_first_thread_does, exits_while_it_works,
-				   user_changes };
-	size_t n = 9;
+				   user_changes, last_words };
+	size_t n = 10;
 
 	for (size_t i = 0; !HM_TSAN && i < sizeof forking / sizeof forking[0]; i++)
 		tests[n++] = forking[i];
