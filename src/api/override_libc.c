@@ -9,6 +9,7 @@
  */
 #include "base/base.h"
 
+#include "os/thread.h"
 #include "heap/cache.h"
 #include "heap/heap.h"
 #include "heap/wrong_use.h"
@@ -131,6 +132,21 @@ int __posix_memalign(void **out, size_t align, size_t n) SAME_AS(posix_memalign)
 
 /* The rest of the family, in override_glibc.c. */
 static const char *const keep_glibc __attribute__((used)) = &hm_glibc_linked;
+
+/*
+ * In a static program nothing can be looked up by name: a helper thread can be made (option
+ * background) where the program itself makes threads.
+ */
+#if !defined(__PIC__) || defined(__PIE__)
+extern __typeof__(pthread_create) pthread_create __attribute__((weak));
+extern __typeof__(pthread_attr_init) pthread_attr_init __attribute__((weak));
+extern __typeof__(pthread_attr_setstacksize) pthread_attr_setstacksize __attribute__((weak));
+extern __typeof__(pthread_detach) pthread_detach __attribute__((weak));
+
+const struct hm_os_thread_names hm_os_static_names = {
+	pthread_create, pthread_attr_init, pthread_attr_setstacksize, pthread_detach
+};
+#endif
 
 /*
  * A static program need not have a dlsym, and has no malloc behind ours. A reference from

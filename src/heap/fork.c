@@ -11,6 +11,7 @@
 
 #include "heap/fork.h"
 
+#include "heap/background.h"
 #include "heap/checked.h"
 #include "heap/heap.h"
 #include "os/lock.h"
@@ -25,6 +26,7 @@
 static void before(void)
 {
 	hm_lock_forking(true);
+	hm_background_fork_take();
 	hm_checked_fork_take();
 	hm_heaps_fork_take();
 	hm_waiting_fork_take();
@@ -41,6 +43,7 @@ static void after(bool child)
 	hm_waiting_fork_release(child);
 	hm_heaps_fork_release(child);
 	hm_checked_fork_release(child);
+	hm_background_fork_release(child);
 	hm_lock_forking(false);
 }
 
@@ -53,6 +56,7 @@ static void in_child(void)
 {
 	hm_limit_fork_child();
 	after(true);
+	hm_background_in_child();
 }
 
 /*

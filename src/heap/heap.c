@@ -9,6 +9,7 @@
 
 #include "heap/heap.h"
 
+#include "heap/background.h"
 #include "heap/cache.h"
 #include "heap/checked.h"
 #include "heap/room.h"
@@ -92,8 +93,11 @@ hm_cold void *hm_heap_failed(size_t n, size_t align, bool *zero, enum hm_failure
 static void *alloc_zero(size_t n, size_t align, bool *zero)
 {
 	enum hm_failure why;
-	void *p = try_alloc(n, align, zero, &why);
+	void *p;
 
+	if (n > (size_t)HM_MANY_REQUEST_MAX)
+		hm_background_safe_point();
+	p = try_alloc(n, align, zero, &why);
 	return hm_likely(p != NULL) ? p : hm_heap_failed(n, align, zero, why);
 }
 

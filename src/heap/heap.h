@@ -176,6 +176,7 @@ void hm_holes_look(struct hm_heap *h);
 void hm_holes_look_all(struct hm_heap *h);
 void hm_holes_look_given(struct hm_heap *h);
 size_t hm_holes_look_waiting(void);
+size_t hm_holes_look_waiting_class(unsigned cls);
 
 /* Bytes went to slabs of others, who may sleep. */
 hm_inline void hm_given_more(struct hm_heap *h, size_t bytes)

@@ -187,13 +187,21 @@ static bool look_waiting(unsigned cls, size_t *bytes)
 	return true;
 }
 
+size_t hm_holes_look_waiting_class(unsigned cls)
+{
+	size_t bytes = 0;
+
+	for (uint32_t n = hm_waiting_count(cls); n > 0 && look_waiting(cls, &bytes); n--)
+		;
+	return bytes;
+}
+
 size_t hm_holes_look_waiting(void)
 {
 	size_t bytes = 0;
 
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-		for (uint32_t n = hm_waiting_count(cls); n > 0 && look_waiting(cls, &bytes); n--)
-			;
+		bytes += hm_holes_look_waiting_class(cls);
 	return bytes;
 }
 

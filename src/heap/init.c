@@ -9,6 +9,7 @@
 
 #include "heap/thread.h"
 
+#include "heap/background.h"
 #include "heap/fork.h"
 #include "policy/options.h"
 #include "pool/pool.h"
@@ -24,4 +25,6 @@ __attribute__((constructor(101))) static void init(void)
 	hm_fork_start();
 	if (hm_options.prewarm > 0)
 		hm_pool_prewarm(hm_options.prewarm);
+	if (hm_options.background)
+		hm_background_start();
 }

@@ -15,7 +15,8 @@
 
 /* The lock order, outermost first. Two locks of one rank are never held together, but by fork. */
 enum hm_rank {
-	HM_RANK_CHECKED = 1, /* the heap of checked threads */
+	HM_RANK_HELPER = 1, /* a step of the helper thread, which fork waits for */
+	HM_RANK_CHECKED,  /* the heap of checked threads */
 	HM_RANK_LATE,     /* the shared heap of threads past their destructors */
 	HM_RANK_HEAPS,    /* the list of heaps */
 	HM_RANK_WAITING,  /* one a class: slabs that wait for adoption */

@@ -16,6 +16,7 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
+#include "policy/dirty.h"
 #include "pool/large_cache.h"
 #include "pool/large_shape.h"
 #include "pool/pool.h"
@@ -148,6 +149,18 @@ size_t hm_large_purge(void)
 	hm_list_init(&leaving);
 	hm_lock_take(&live.lock);
 	hm_large_cache_empty(&leaving);
+	hm_lock_release(&live.lock);
+	return unmap_all(&leaving);
+}
+
+size_t hm_large_purge_older(uint64_t *clock)
+{
+	struct hm_list leaving;
+
+	hm_list_init(&leaving);
+	hm_lock_take(&live.lock);
+	hm_large_cache_expire(*clock, &leaving);
+	*clock = hm_large_cache_clock();
 	hm_lock_release(&live.lock);
 	return unmap_all(&leaving);
 }
@@ -293,6 +306,7 @@ bool hm_large_free(struct hm_large *l)
 	}
 	hm_lock_release(&live.lock);
 	unmap_all(&leaving);
+	hm_dirty_note();
 	return was_live;
 }
 

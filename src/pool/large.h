@@ -69,6 +69,12 @@ size_t hm_large_purge(void);
 /* Bytes of blocks live and cached; as of some moment, without the lock. */
 size_t hm_large_bytes(void);
 
+/*
+ * Unmaps what the cache held already when *clock was set, and sets it anew (*clock 0 at first):
+ * of two calls, the second unmaps what was freed before the first and is not in use again.
+ */
+size_t hm_large_purge_older(uint64_t *clock);
+
 struct hm_large_counts {
 	size_t live, live_bytes; /* blocks, mapped bytes */
 	size_t most, most_bytes; /* the highest that these have been */

@@ -251,6 +251,27 @@ void hm_large_cache_empty(struct hm_list *leaving)
 	}
 }
 
+uint64_t hm_large_cache_clock(void)
+{
+	return cache.clock;
+}
+
+void hm_large_cache_expire(uint64_t clock, struct hm_list *leaving)
+{
+	struct hm_list *n, *next;
+
+	/* What was cut off a block is as old as that: not quite in order. */
+	for (n = cache.kept.next; n != &cache.kept; n = next) {
+		struct hm_large *l = block_of(n);
+
+		next = n->next;
+		if (l->freed_at > clock)
+			continue;
+		unlink_kept(l);
+		dismiss(l, leaving);
+	}
+}
+
 static bool list_has(struct hm_list *list, const void *p)
 {
 	for (struct hm_list *n = list->next; n != list; n = n->next) {

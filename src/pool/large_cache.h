@@ -31,6 +31,10 @@ void hm_large_cache_put(struct hm_large *l, size_t live, struct hm_list *leaving
 /* Everything goes, as above. */
 void hm_large_cache_empty(struct hm_list *leaving);
 
+/* The number of blocks taken in so far; and what was taken in when it was `clock` or less goes. */
+uint64_t hm_large_cache_clock(void);
+void hm_large_cache_expire(uint64_t clock, struct hm_list *leaving);
+
 /* Does p point into what is cached? */
 bool hm_large_cache_has(const void *p);
 

@@ -16,6 +16,7 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
+#include "policy/dirty.h"
 #include "policy/options.h"
 #include "pool/in_use.h"
 #include "pool/superslab_map.h"
@@ -352,6 +353,7 @@ void hm_pool_release(struct hm_slab *s)
 	hm_in_use_add(-(size_t)n);
 	limit_dirty();
 	unlock_pool();
+	hm_dirty_note();
 }
 
 static void purge_one(struct hm_superslab *ss, void *arg)
@@ -378,7 +380,7 @@ size_t hm_pool_purge_expired(void)
 
 	lock_pool();
 	pool.now = hm_os_now_ms();
-	while ((n = purge_expired()) > 0)
+	while (slabs < PURGE_SLABS && (n = purge_expired()) > 0)
 		slabs += n;
 	unlock_pool();
 	return slabs * HM_SLAB_SIZE;

@@ -26,7 +26,10 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero);
 /* Owner, all blocks back (used == 0): the span is free for any class at once. */
 void hm_pool_release(struct hm_slab *s);
 
-/* Gives back what is free and has waited for the purge delay. Returns the bytes purged. */
+/*
+ * Gives back of what is free and has waited for the purge delay, some superslabs. Returns the
+ * bytes purged; 0: there is no more, or the OS refuses.
+ */
 size_t hm_pool_purge_expired(void);
 
 /* Gives every page of free slabs back to the OS. Returns the bytes purged. */

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "os/lock.h"
+#include "policy/dirty.h"
 #include "pool/pool.h"
 #include "slab/hole.h"
 
@@ -86,8 +87,10 @@ void hm_waiting_give_up(struct hm_slab *s)
 			return;
 		}
 		if (s->free.p != NULL || s->carved < s->capacity || hm_hole_any(s)) {
-			if (try_wait(s))
+			if (try_wait(s)) {
+				hm_dirty_note();
 				return;
+			}
 		} else {
 			hm_store_relaxed(&s->binder, NULL);
 			if (hm_remote_sleep(s))
@@ -156,6 +159,7 @@ void hm_waiting_woke(struct hm_slab *s, unsigned cls)
 		hm_list_add_head(&w->woken, &s->node);
 	}
 	unlock_class(w);
+	hm_dirty_note();
 }
 
 void hm_waiting_complete(struct hm_slab *s, unsigned cls)

@@ -13,6 +13,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/str.h"
+#include "heap/background.h"
 #include "heap/checked.h"
 #include "heap/heap.h"
 #include "heap/room.h"
@@ -226,6 +227,30 @@ static void print_failures(int fd, const struct hm_failure_counts *f)
 	print_line(fd, "map errno", (uint64_t)f->map_errno, 0);
 }
 
+static void print_background(int fd)
+{
+	char line[LINE_SIZE];
+	struct hm_text t;
+	int error;
+
+	hm_text_init(&t, line, sizeof line);
+	hm_text_str(&t, "hakmem: background: ");
+	switch (hm_background_get_state(&error)) {
+	case HM_BACKGROUND_OFF:
+		hm_text_str(&t, "off\n");
+		break;
+	case HM_BACKGROUND_RUNNING:
+		hm_text_str(&t, "running\n");
+		break;
+	case HM_BACKGROUND_FAILED:
+		hm_text_str(&t, "failed (");
+		hm_text_dec(&t, (unsigned)error);
+		hm_text_str(&t, ")\n");
+		break;
+	}
+	hm_os_write(fd, line, t.len);
+}
+
 void hm_stats_print(int fd)
 {
 	struct hm_stats st;
@@ -243,4 +268,5 @@ void hm_stats_print(int fd)
 	print_limits(fd, &st);
 	print_failures(fd, &st.failures);
 	print_classes(fd, &st);
+	print_background(fd);
 }
