@@ -190,13 +190,25 @@ static void make_huge(struct hm_large *l, size_t size)
 	l->huge = hm_os_advise_huge(l, size);
 }
 
+/*
+ * Before the first touch. What nothing is known about is left to the system's mode,
+ * unless it is to have none: whoever asked for so much mostly uses it.
+ */
+static void advise(struct hm_large *l, size_t size, bool dense)
+{
+	if (dense || hm_ace_huge_always())
+		make_huge(l, size);
+	else if (hm_ace_huge_never())
+		hm_os_advise_nohuge(l, size);
+}
+
 static struct hm_large *map_block(const struct hm_large_shape *s)
 {
-	bool huge = wants_huge(s->exact);
+	bool dense = wants_huge(s->exact);
 	struct hm_large *l = hm_large_map(s);
 
-	if (l != NULL && huge)
-		make_huge(l, s->size);
+	if (l != NULL)
+		advise(l, s->size, dense);
 	if (l != NULL && !enter(l, hm_large_is_shifted(s->offset))) {
 		(void)hm_os_unmap(l, s->size);
 		return NULL;

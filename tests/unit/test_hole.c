@@ -333,7 +333,7 @@ START_TEST(survivors)
 	uint64_t state = support_seed;
 	size_t full;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	hm_options.dirty_max = 0;
 	for (unsigned round = 0; round < 3; round++) {
 		get_blocks(&state, 0, BLOCKS);
@@ -356,7 +356,7 @@ START_TEST(waiting_slabs)
 	uint64_t state = support_seed;
 	size_t full;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	hm_options.dirty_max = 0;
 	get_blocks(&state, 0, BLOCKS);
 	full = superslab_pages();
@@ -379,7 +379,7 @@ START_TEST(without_being_asked)
 	uint64_t state = support_seed;
 	size_t full;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	hm_options.dirty_max = (size_t)1 << 20;
 	get_blocks(&state, 0, BLOCKS);
 	full = superslab_pages();
