@@ -10,8 +10,8 @@
 #include "heap/thread.h"
 
 #include "heap/fork.h"
+#include "heap/prewarm.h"
 #include "policy/options.h"
-#include "pool/pool.h"
 
 const char hm_init_linked = 1;
 
@@ -23,5 +23,5 @@ __attribute__((constructor(101))) static void init(void)
 	hm_thread_start();
 	hm_fork_start();
 	if (hm_options.prewarm > 0)
-		hm_pool_prewarm(hm_options.prewarm);
+		hm_heap_prewarm(hm_options.prewarm);
 }

@@ -51,6 +51,25 @@ struct hm_superslab *hm_superslab_map(bool dense)
 	return ss;
 }
 
+/*
+ * One huge page in place of 512 faults; all of it is to be resident anyhow. Then it
+ * is as any superslab without: what is purged in part must not come back whole, nor
+ * what was never used go with the rest.
+ */
+struct hm_superslab *hm_superslab_map_populated(void)
+{
+	struct hm_superslab *ss = hm_superslab_map(!hm_ace_huge_never());
+
+	if (ss == NULL)
+		return NULL;
+	hm_os_populate(ss->base, HM_SUPERSLAB_SIZE);
+	if (!hm_ace_huge_always() && hm_load_relaxed(&ss->huge)) {
+		hm_os_advise_nohuge(ss->base, HM_SUPERSLAB_SIZE);
+		hm_store_relaxed(&ss->huge, false);
+	}
+	return ss;
+}
+
 bool hm_superslab_unmap(struct hm_superslab *ss)
 {
 	hm_registry_set(ss->base, HM_REG_NONE);

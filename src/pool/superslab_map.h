@@ -17,6 +17,9 @@
  */
 struct hm_superslab *hm_superslab_map(bool dense);
 
+/* The same with all its pages in memory. */
+struct hm_superslab *hm_superslab_map_populated(void);
+
 /*
  * Its record stays, and says that there is nothing: no pointer to it can be
  * stale. False when the OS refused. Not under the pool's lock.
