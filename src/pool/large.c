@@ -190,15 +190,13 @@ static void make_huge(struct hm_large *l, size_t size)
 	l->huge = hm_os_advise_huge(l, size);
 }
 
-/*
- * Before the first touch. What nothing is known about is left to the system's mode,
- * unless it is to have none: whoever asked for so much mostly uses it.
- */
+/* Before the first touch: with huge pages "always" the header alone would bring 2 MiB. */
 static void advise(struct hm_large *l, size_t size, bool dense)
 {
+	l->huge = false;
 	if (dense || hm_ace_huge_always())
 		make_huge(l, size);
-	else if (hm_ace_huge_never())
+	if (!l->huge)
 		hm_os_advise_nohuge(l, size);
 }
 

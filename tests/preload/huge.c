@@ -2,7 +2,7 @@
  * huge: what the mappings of blocks say about huge pages, and a system that refuses madvise.
  *
  * huge advice KIB MIB: allocates MIB of blocks of KIB, writes them whole and prints, for the first
- *   and the last, what was asked for: "hg" (huge pages), "nh" (none) or "-" (left to the system).
+ *   and the last, what was asked for: "hg" (huge pages), "nh" (none) or "-" (nothing).
  * huge work: allocates, frees and allocates, blocks of all sizes; their contents are looked at.
  * huge refuse ERRNO COMMAND...: the command, with every madvise failing so.
  */

@@ -21,8 +21,8 @@ if [ ! -d /sys/kernel/mm/transparent_hugepage ] || ! grep -q VmFlags /proc/self/
 else
 	advice "a small heap" auto 1 1 "nh nh"
 	advice "one that grows and is dense" auto 1 24 "nh hg"
-	advice "a large block" auto 8192 8 "- -"
-	advice "large blocks that are dense" auto 8192 24 "- hg"
+	advice "a large block" auto 8192 8 "nh nh"
+	advice "large blocks that are dense" auto 8192 24 "nh hg"
 	for size in "1 1" "1 24" "64 24" "1024 24" "3000 9" "8192 24"; do
 		# shellcheck disable=SC2086
 		advice "never: KIB and MIB $size" never $size "nh nh"
