@@ -190,13 +190,15 @@ static void make_huge(struct hm_large *l, size_t size)
 	l->huge = hm_os_advise_huge(l, size);
 }
 
-/* Before the first touch: with huge pages "always" the header alone would bring 2 MiB. */
+/*
+ * Before the first touch, that of the header too, which is zero: with huge pages
+ * "always" it alone would bring 2 MiB.
+ */
 static void advise(struct hm_large *l, size_t size, bool dense)
 {
-	l->huge = false;
-	if (dense || hm_ace_huge_always())
-		make_huge(l, size);
-	if (!l->huge)
+	if ((dense || hm_ace_huge_always()) && hm_os_advise_huge(l, size))
+		l->huge = true;
+	else
 		hm_os_advise_nohuge(l, size);
 }
 

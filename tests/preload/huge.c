@@ -3,6 +3,7 @@
  *
  * huge advice KIB MIB: allocates MIB of blocks of KIB, writes them whole and prints, for the first
  *   and the last, what was asked for: "hg" (huge pages), "nh" (none) or "-" (nothing).
+ * huge sparse: touches blocks of 5 MiB here and there, prints the KiB that are in huge pages.
  * huge work: allocates, frees and allocates, blocks of all sizes; their contents are looked at.
  * huge refuse ERRNO COMMAND...: the command, with every madvise failing so.
  */
@@ -72,6 +73,25 @@ static int advice(size_t size, size_t mib)
 	return 0;
 }
 
+static int sparse(void)
+{
+	static char line[512];
+	FILE *f;
+
+	for (int i = 0; i < 20; i++) {
+		char *p = malloc(5000 * KIB);
+
+		if (p == NULL)
+			return 3;
+		p[3000 * KIB] = 1;
+	}
+	f = fopen("/proc/self/smaps_rollup", "re");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "AnonHugePages:", 14) == 0)
+			printf("%ld\n", atol(line + 14));
+	return 0;
+}
+
 static size_t mixed(void)
 {
 	size_t draw = random_below(1000);
@@ -122,6 +142,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "advice") == 0)
 		return advice((size_t)atol(argv[2]) * KIB, (size_t)atol(argv[3]));
+	if (argc == 2 && strcmp(argv[1], "sparse") == 0)
+		return sparse();
 	if (argc == 2 && strcmp(argv[1], "work") == 0)
 		return work();
 	if (argc > 3 && strcmp(argv[1], "refuse") == 0)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # HAKMEM_THP: which mappings ask for huge pages, or refuse them; and a system that refuses madvise.
-# What is looked at is the advice, which does not hang on the system's mode or on free memory.
+# What is looked at first is the advice, which does not hang on the system's mode or on free memory.
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/lib.sh"
 compile huge
@@ -30,6 +30,16 @@ else
 		advice "always: KIB and MIB $size" always $size "hg hg"
 	done
 fi
+
+# Nothing may be touched before the advice. Only where the system's mode is always can that be seen.
+for thp in auto never; do
+	run_preloaded HAKMEM_THP=$thp "$tmp/huge" sparse
+	if [ "$status" = 0 ] && [ "$(<"$tmp/out")" != 0 ]; then
+		bad "$thp: sparse blocks have no huge pages" "$tmp/out"
+	else
+		expect "$thp: sparse blocks have no huge pages" 0
+	fi
+done
 
 # EPERM, EAGAIN, ENOMEM, EINVAL, ENOSYS
 for thp in auto never always; do

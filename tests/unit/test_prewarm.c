@@ -12,6 +12,12 @@
 
 #define LARGEST 1024
 
+/* Of n, when the constructor of this build has made some already. */
+static size_t at_least(size_t n)
+{
+	return n > HM_PREWARM ? n : HM_PREWARM;
+}
+
 static struct hm_pool_counts counts(void)
 {
 	struct hm_pool_counts c;
@@ -59,8 +65,8 @@ static void first_request(size_t superslabs)
 	struct hm_pool_counts before = counts();
 	uint64_t refills, maps = hm_load_relaxed(&hm_os_counts.maps);
 
-	ck_assert_uint_eq(before.superslabs, superslabs);
-	ck_assert_uint_eq(resident(), superslabs * HM_SUPERSLAB_SIZE);
+	ck_assert_uint_eq(before.superslabs, at_least(superslabs));
+	ck_assert_uint_eq(resident(), at_least(superslabs) * HM_SUPERSLAB_SIZE);
 	ck_assert(!hm_heap_is_static(hm_tls_heap));
 	refills = hm_load_relaxed(&hm_tls_heap->refills);
 	request();
@@ -129,13 +135,13 @@ static bool refuse_advice(const char *call)
 START_TEST(refused)
 {
 	hm_os_fail_hook = refuse;
-	hm_heap_prewarm(2);
-	ck_assert_uint_eq(counts().superslabs, 0);
+	hm_heap_prewarm(HM_PREWARM + 2);
+	ck_assert_uint_eq(counts().superslabs, HM_PREWARM);
 	/* Not even advice, and nothing is populated: memory may be short. */
 	hm_os_fail_hook = refuse_advice;
-	hm_heap_prewarm(2);
+	hm_heap_prewarm(HM_PREWARM + 2);
 	hm_os_fail_hook = NULL;
-	ck_assert_uint_eq(counts().superslabs, 2);
+	ck_assert_uint_eq(counts().superslabs, HM_PREWARM + 2);
 	request();
 	hm_heap_purge();
 	recount_nothing_in_use();
