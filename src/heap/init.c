@@ -11,8 +11,8 @@
 
 #include "heap/background.h"
 #include "heap/fork.h"
+#include "heap/prewarm.h"
 #include "policy/options.h"
-#include "pool/pool.h"
 
 const char hm_init_linked = 1;
 
@@ -24,7 +24,7 @@ __attribute__((constructor(101))) static void init(void)
 	hm_thread_start();
 	hm_fork_start();
 	if (hm_options.prewarm > 0)
-		hm_pool_prewarm(hm_options.prewarm);
+		hm_heap_prewarm(hm_options.prewarm);
 	if (hm_options.background)
 		hm_background_start();
 }

@@ -95,6 +95,7 @@ static struct hm_heap *new_heap(void)
 
 		if (chunk == NULL)
 			return NULL;
+		hm_os_advise_nohuge(chunk, hm_align_up(HEAP_CHUNK, page));
 		heaps.chunk = chunk;
 		heaps.chunk_end = chunk + hm_align_up(HEAP_CHUNK, page);
 	}

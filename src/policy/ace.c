@@ -101,16 +101,26 @@ static size_t witness_spacing(size_t in_use)
 	return n;
 }
 
+bool hm_ace_huge_always(void)
+{
+	return hm_options.thp == HM_THP_ALWAYS;
+}
+
+bool hm_ace_huge_never(void)
+{
+	return hm_options.thp == HM_THP_NEVER;
+}
+
 bool hm_ace_wants_huge(size_t in_use)
 {
 	size_t n = witness_spacing(in_use);
 
-	return hm_options.huge_after != 0 && in_use >= hm_options.huge_after && in_use % n != n - 1;
+	return hm_options.thp == HM_THP_AUTO && in_use >= HM_ACE_HUGE_AFTER && in_use % n != n - 1;
 }
 
 bool hm_ace_wants_huge_large(size_t size, uint64_t n)
 {
-	return hm_options.huge_after != 0 && size >= 2 * HM_SUPERSLAB_SIZE &&
+	return hm_options.thp == HM_THP_AUTO && size >= 2 * HM_SUPERSLAB_SIZE &&
 	       n % WITNESS != WITNESS - 1;
 }
 

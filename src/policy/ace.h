@@ -37,10 +37,19 @@ size_t hm_ace_look_least(unsigned heaps);
 unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted);
 
 /*
- * Huge pages, by evidence: memory asks for them when memory like it, mapped
- * before without them, turned out to be used whole. Else a heap of which a byte
- * is touched here and there would take 2 MiB for each.
+ * Huge pages, by evidence (option thp): memory asks for them when memory like it,
+ * mapped before without them, turned out to be used whole. Else a heap of which a
+ * byte is touched here and there would take 2 MiB for each. The advice is given
+ * whatever the system's mode is: it may change, single sizes have modes of their
+ * own, and to look costs a small process more system calls than to say it.
  */
+
+/* Superslabs in use before any asks. */
+#define HM_ACE_HUGE_AFTER 8
+
+/* Without looking at evidence: all ask, or none ever has them. */
+bool hm_ace_huge_always(void);
+bool hm_ace_huge_never(void);
 
 /* Does a heap of so many superslabs in use ask at all? One in eight or more does not. */
 bool hm_ace_wants_huge(size_t in_use);

@@ -102,13 +102,49 @@ static bool parse_number(const char *s, uint64_t *out)
 	return true;
 }
 
+/* The words of a row stand in its type: WORD(one|two|three). */
+static const char *words_of(const struct hm_option_info *row)
+{
+	return row->type + sizeof("WORD(") - 1;
+}
+
+static bool at_end(const char *word)
+{
+	return *word == '|' || *word == ')';
+}
+
+static bool parse_word(const char *words, const char *s, uint64_t *out)
+{
+	for (*out = 0; *words != '\0'; words++, ++*out) {
+		const char *at = s;
+
+		while (!at_end(words) && *words == *at)
+			words++, at++;
+		if (at_end(words) && *at == '\0')
+			return true;
+		while (!at_end(words))
+			words++;
+	}
+	return false;
+}
+
+static bool parse_type(const struct hm_option_info *row, const char *value, uint64_t *out)
+{
+	switch (row->type[0]) {
+	case 'B':
+		return parse_bool(value, out);
+	case 'W':
+		return parse_word(words_of(row), value, out);
+	default:
+		return parse_number(value, out);
+	}
+}
+
 static bool parse_row(const struct hm_option_info *row, const char *value, uint64_t *out)
 {
 	uint64_t v = 0;
 
-	if (!(row->type[0] == 'B' ? parse_bool(value, &v) : parse_number(value, &v)))
-		return false;
-	if (v < row->min || v > row->max)
+	if (!parse_type(row, value, &v) || v < row->min || v > row->max)
 		return false;
 	*out = v;
 	return true;
@@ -143,6 +179,26 @@ static hm_cold void report(struct hm_text *t)
 	hm_os_write(STDERR_FILENO, t->buf, t->len);
 }
 
+static void add_expected(struct hm_text *t, const struct hm_option_info *row)
+{
+	if (row->type[0] == 'B') {
+		hm_text_str(t, "one of 0, 1, no, yes, off, on, false, true");
+	} else if (row->type[0] == 'W') {
+		hm_text_str(t, "one of ");
+		for (const char *w = words_of(row); *w != ')'; w++) {
+			if (*w == '|')
+				hm_text_str(t, ", ");
+			else
+				hm_text_char(t, *w);
+		}
+	} else {
+		hm_text_str(t, "a number from ");
+		hm_text_dec(t, row->min);
+		hm_text_str(t, " to ");
+		hm_text_dec(t, row->max);
+	}
+}
+
 static hm_cold void report_bad(const struct hm_option_info *row, const char *value)
 {
 	char buf[256];
@@ -153,14 +209,8 @@ static hm_cold void report_bad(const struct hm_option_info *row, const char *val
 	hm_text_str(&t, row->env);
 	hm_text_char(&t, '=');
 	add_quoted(&t, value, hm_str_length(value));
-	if (row->type[0] == 'B') {
-		hm_text_str(&t, ": not one of 0, 1, no, yes, off, on, false, true");
-	} else {
-		hm_text_str(&t, ": not a number from ");
-		hm_text_dec(&t, row->min);
-		hm_text_str(&t, " to ");
-		hm_text_dec(&t, row->max);
-	}
+	hm_text_str(&t, ": not ");
+	add_expected(&t, row);
 	hm_text_str(&t, "; ignored");
 	report(&t);
 }

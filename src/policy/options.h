@@ -17,6 +17,9 @@ struct hm_options {
 #undef HM_OPTION
 };
 
+/* The words of the option thp. */
+enum hm_thp { HM_THP_AUTO, HM_THP_NEVER, HM_THP_ALWAYS };
+
 /* Holds the defaults from the first instruction on (statically initialised). */
 extern struct hm_options hm_options;
 
@@ -32,6 +35,7 @@ bool hm_options_parse(const char *name, const char *value, uint64_t *out);
 
 /* Table access for listings and tests: NULL past the last. */
 struct hm_option_info {
+	/* type: as in the table; of a WORD with its words. */
 	const char *name, *env, *text, *type;
 	uint64_t dflt, min, max;
 };

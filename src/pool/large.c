@@ -209,13 +209,25 @@ static void make_huge(struct hm_large *l, size_t size)
 	l->huge = hm_os_advise_huge(l, size);
 }
 
+/*
+ * Before the first touch, that of the header too, which is zero: with huge pages
+ * "always" it alone would bring 2 MiB.
+ */
+static void advise(struct hm_large *l, size_t size, bool dense)
+{
+	if ((dense || hm_ace_huge_always()) && hm_os_advise_huge(l, size))
+		l->huge = true;
+	else
+		hm_os_advise_nohuge(l, size);
+}
+
 static struct hm_large *map_block(const struct hm_large_shape *s)
 {
-	bool huge = wants_huge(s->exact);
+	bool dense = wants_huge(s->exact);
 	struct hm_large *l = hm_large_map(s);
 
-	if (l != NULL && huge)
-		make_huge(l, s->size);
+	if (l != NULL)
+		advise(l, s->size, dense);
 	if (l != NULL && !enter(l, hm_large_is_shifted(s->offset))) {
 		(void)hm_os_unmap(l, s->size);
 		return NULL;
@@ -483,8 +495,5 @@ void hm_large_fork_take(void)
 
 void hm_large_fork_release(bool child)
 {
-	if (child)
-		hm_lock_reset(&live.lock);
-	else
-		hm_lock_release(&live.lock);
+	(child ? hm_lock_reset : hm_lock_release)(&live.lock);
 }

@@ -391,11 +391,10 @@ size_t hm_pool_prewarm(size_t n)
 	size_t done = 0;
 
 	for (; done < n; done++) {
-		struct hm_superslab *ss = hm_superslab_map(false);
+		struct hm_superslab *ss = hm_superslab_map_populated();
 
 		if (ss == NULL)
 			break;
-		hm_os_populate(ss->base, HM_SUPERSLAB_SIZE);
 		lock_pool();
 		add(ss);
 		unlock_pool();

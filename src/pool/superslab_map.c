@@ -8,10 +8,23 @@
 #include "pool/superslab_map.h"
 
 #include "os/os.h"
+#include "policy/ace.h"
 #include "slab/slab.h"
 #include "space/registry.h"
 
-struct hm_superslab *hm_superslab_map(bool huge)
+/*
+ * Before the first touch: with huge pages "always" the whole range would fault in.
+ * Where the kernel refuses (it has none, a filter forbids it) it goes on without.
+ */
+static bool advise(char *base, bool huge)
+{
+	if (huge && hm_os_advise_huge(base, HM_SUPERSLAB_SIZE))
+		return true;
+	hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
+	return false;
+}
+
+struct hm_superslab *hm_superslab_map(bool dense)
 {
 	char *base = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE);
 	struct hm_superslab *ss;
@@ -24,16 +37,11 @@ struct hm_superslab *hm_superslab_map(bool huge)
 		hm_os_unmap(base, HM_SUPERSLAB_SIZE);
 		return NULL;
 	}
-	/* Before the first touch: with huge pages "always" the whole range would fault in. */
-	if (huge)
-		hm_os_advise_huge(base, HM_SUPERSLAB_SIZE);
-	else
-		hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
 	ss = hm_zone_unit(z, base);
 	/* Walkers may stand on the record of a unit that was a superslab before. */
 	if (ss->base == NULL)
 		ss->base = base;
-	hm_store_relaxed(&ss->huge, huge);
+	hm_store_relaxed(&ss->huge, advise(base, dense || hm_ace_huge_always()));
 	/* Not free before add: who walks the list of all may stand on this record. */
 	hm_list_init(&ss->node);
 	hm_list_init(&ss->dirty_node);
@@ -41,6 +49,25 @@ struct hm_superslab *hm_superslab_map(bool huge)
 	ss->purged_mask = 0;
 	hm_slab_init_superslab(ss);
 	hm_registry_set(base, HM_REG_SUPERSLAB);
+	return ss;
+}
+
+/*
+ * One huge page in place of 512 faults; all of it is to be resident anyhow. Then it
+ * is as any superslab without: what is purged in part must not come back whole, nor
+ * what was never used go with the rest.
+ */
+struct hm_superslab *hm_superslab_map_populated(void)
+{
+	struct hm_superslab *ss = hm_superslab_map(!hm_ace_huge_never());
+
+	if (ss == NULL)
+		return NULL;
+	hm_os_populate(ss->base, HM_SUPERSLAB_SIZE);
+	if (!hm_ace_huge_always() && hm_load_relaxed(&ss->huge)) {
+		hm_os_advise_nohuge(ss->base, HM_SUPERSLAB_SIZE);
+		hm_store_relaxed(&ss->huge, false);
+	}
 	return ss;
 }
 

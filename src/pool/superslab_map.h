@@ -12,9 +12,13 @@
 
 /*
  * Maps a superslab, all slabs zero, none free yet, registered, on no list. NULL
- * when the OS refused. Not under the pool's lock.
+ * when the OS refused. Not under the pool's lock. It asks for huge pages when it
+ * is expected to be dense, or the option thp says so.
  */
-struct hm_superslab *hm_superslab_map(bool huge);
+struct hm_superslab *hm_superslab_map(bool dense);
+
+/* The same with all its pages in memory. */
+struct hm_superslab *hm_superslab_map_populated(void);
 
 /*
  * Its record stays, and says that there is nothing: no pointer to it can be

@@ -41,6 +41,8 @@ run_preloaded HAKMEM_VERBOSE=yes HAKMEM_PREWARM=lots "$show"
 expect_lines "bad value reported in one line" HAKMEM_PREWARM=lots
 run_preloaded HAKMEM_VERBOSE=1 HAKMEM_PREWARM=99999999999999999999 HAKMEM_GUARDS=-1 "$show"
 expect_lines "numbers out of range" HAKMEM_PREWARM HAKMEM_GUARDS
+run_preloaded HAKMEM_VERBOSE=1 HAKMEM_THP=ever "$show"
+expect_lines "a bad word reported with the good ones" "HAKMEM_THP=ever: not one of auto, never, always"
 run_preloaded HAKMEM_VERBOSE=1 HAKMEM_STATS=$'a\nhakmem: b\e[1m' "$show"
 expect_lines "a value cannot break the line" HAKMEM_STATS
 run_preloaded HAKMEM_VERBOSE=1 HAKMEM_DIRTY_MAX="$(printf '%05000d' 7)x" "$show"
@@ -49,10 +51,13 @@ expect_lines "a long value is cut" HAKMEM_DIRTY_MAX
 
 # Every row of the table is known and takes its own bounds.
 settings=()
-while read -r name low high; do
-	settings+=("HAKMEM_$name=$low" "HAKMEM_$name=$high")
+while read -r name value; do
+	settings+=("HAKMEM_$name=$value")
 done < <(sed -n 's/^HM_OPTION(//p' "$HM_SRCDIR/src/policy/options.def" |
-	awk -F', *' '$5 ~ /^[0-9]+$/ && $6 ~ /^[0-9]+$/ { print $2, $5, $6 }')
+	awk -F', *' '
+		$3 ~ /^WORD/ { gsub(/WORD\(|\)/, "", $3); n = split($3, words, "|")
+			for (i = 1; i <= n; i++) print $2, words[i]; next }
+		$5 ~ /^[0-9]+$/ && $6 ~ /^[0-9]+$/ { print $2, $5; print $2, $6 }')
 [ ${#settings[@]} -gt 4 ] || hard_error "cannot read options.def"
 for setting in "${settings[@]}"; do
 	case $setting in HAKMEM_STATS=1 | HAKMEM_PREWARM=[1-9]* | HAKMEM_VERBOSE=0) continue ;; esac

@@ -19,7 +19,7 @@ table_defaults=$(sed -n 's/^HM_OPTION([a-z_]*, \([A-Z_]*\), NUMBER, \([0-9]*\),.
 	"$table" | sort)
 manual_defaults=$(awk '
 	/^\.It Ev / { name = $3 }
-	$1 == "Default" && name != "HAKMEM_PREWARM" {
+	$1 == "Default" && $2 ~ /^[0-9]/ && name != "HAKMEM_PREWARM" {
 		n = $2
 		sub(/[.,]$/, "", n)
 		unit = substr(n, length(n))
@@ -27,6 +27,16 @@ manual_defaults=$(awk '
 	}' "$src/man/hakmem.7" | sort)
 [ -n "$table_defaults" ] && [ "$table_defaults" = "$manual_defaults" ] ||
 	complain "defaults differ:" $(diff <(echo "$table_defaults") <(echo "$manual_defaults"))
+
+# Each word that an option may be is in its paragraph, and the one that it is by default.
+while read -r name default words; do
+	paragraph=$(awk -v it=".It Ev $name" '/^\.It Ev / { on = $0 == it } on' "$src/man/hakmem.7")
+	for word in ${words//|/ }; do
+		grep -qE "^\.It Cm $word$" <<<"$paragraph" || complain "$name: no $word in the manual"
+	done
+	grep -A1 '^Default$' <<<"$paragraph" | grep -qiE "^\.Cm ${default##*_}( |$)" ||
+		complain "$name: the manual's default is not $default"
+done < <(sed -n 's/^HM_OPTION([a-z_]*, \([A-Z_]*\), WORD(\(.*\)), \([A-Z_]*\),.*/HAKMEM_\1 \3 \2/p' "$table")
 
 # Every option is read somewhere, and nothing reads one that is not there.
 for name in $(sed -n 's/^HM_OPTION(\([a-z_]*\),.*/\1/p' "$table"); do

@@ -364,7 +364,7 @@ START_TEST(survivors)
 	uint64_t state = support_seed;
 	size_t full;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	hm_options.dirty_max = 0;
 	for (unsigned round = 0; round < 3; round++) {
 		get_blocks(&state, 0, BLOCKS);
@@ -387,7 +387,7 @@ START_TEST(waiting_slabs)
 	uint64_t state = support_seed;
 	size_t full;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	hm_options.dirty_max = 0;
 	get_blocks(&state, 0, BLOCKS);
 	full = superslab_pages();
@@ -410,7 +410,7 @@ START_TEST(without_being_asked)
 	uint64_t state = support_seed;
 	size_t full;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	hm_options.dirty_max = (size_t)1 << 20;
 	get_blocks(&state, 0, BLOCKS);
 	full = superslab_pages();
@@ -428,8 +428,9 @@ START_TEST(bound_slabs)
 	void *few[HM_CLASSES][3];
 	size_t n = 0, before;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	hm_options.dirty_max = (size_t)1 << 30;
+	hm_options.purge_delay = 86400000;
 	get_blocks(&state, 0, BLOCKS);
 	for (unsigned i = 0; i < BLOCKS; i++)
 		hm_heap_free(blocks[i]);

@@ -649,7 +649,31 @@ START_TEST(huge_pages)
 	ck_assert(!has_huge(9 * MIB, 1));
 	/* Too short for one. */
 	ck_assert(!has_huge(3 * MIB, 8));
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
+	ck_assert(!has_huge(9 * MIB, 8));
+}
+END_TEST
+
+static bool refuse_advice(const char *call)
+{
+	return strcmp(call, "madvise") == 0;
+}
+
+/* The option decides alone; and goes on without where the kernel says no. */
+START_TEST(huge_pages_by_option)
+{
+	char *p;
+
+	hm_options.thp = HM_THP_ALWAYS;
+	ck_assert(has_huge(3 * MIB, 1) == have_huge());
+	ck_assert(has_huge(9 * MIB, 1) == have_huge());
+	hm_os_fail_hook = refuse_advice;
+	ck_assert(!has_huge(9 * MIB, 8));
+	p = get(9 * MIB, 16);
+	ck_assert_ptr_nonnull(hm_large_resize(hm_large_find(p), 20 * MIB, true));
+	hm_options.thp = HM_THP_NEVER;
+	ck_assert(!has_huge(9 * MIB, 8));
+	hm_os_fail_hook = NULL;
 	ck_assert(!has_huge(9 * MIB, 8));
 }
 END_TEST
@@ -694,7 +718,8 @@ int main(void)
 		cache_grows_a_block,
 		cache_grows_with_heap, resize_keeps, resize_in_place, map_fails,
 		no_spare_room, impossible, remap_fails, unmap_fails, canary, fork_child, threads,
-		huge_pages, huge_pages_for_what_grows, huge_pages_in_the_cache,
+		huge_pages, huge_pages_by_option, huge_pages_for_what_grows,
+		huge_pages_in_the_cache,
 	};
 	Suite *s = suite_create("large");
 	TCase *c = tcase_create("large");

@@ -87,6 +87,17 @@ static void check_defaults(void)
 			      hm_options_info(i)->name);
 }
 
+/* WORD(one|two|three), and bounds as many as there are words. */
+static bool is_word_type(const struct hm_option_info *a)
+{
+	size_t n = strlen(a->type), bars = 0;
+
+	for (const char *c = a->type; *c != '\0'; c++)
+		bars += *c == '|';
+	return strncmp(a->type, "WORD(", 5) == 0 && a->type[n - 1] == ')' &&
+	       strcspn(a->type, " ") == n && a->min == 0 && a->max == bars;
+}
+
 START_TEST(table_is_sound)
 {
 	unsigned n = 0;
@@ -97,11 +108,13 @@ START_TEST(table_is_sound)
 
 		ck_assert_uint_le(a->min, a->dflt);
 		ck_assert_uint_le(a->dflt, a->max);
-		ck_assert(strcmp(a->type, "BOOL") == 0 || strcmp(a->type, "NUMBER") == 0);
+		ck_assert(strcmp(a->type, "BOOL") == 0 || strcmp(a->type, "NUMBER") == 0 ||
+			  is_word_type(a));
 		ck_assert(strncmp(a->env, "HAKMEM_", 7) == 0);
 		ck_assert_int_eq(strcasecmp(a->env + 7, a->name), 0);
 		ck_assert_uint_gt(strlen(a->text), 10);
-		ck_assert(hm_options_parse(a->name, "1", &v) == (a->min <= 1 && a->max >= 1));
+		ck_assert(hm_options_parse(a->name, "1", &v) ==
+			  (a->type[0] != 'W' && a->min <= 1 && a->max >= 1));
 		for (unsigned i = 0; i < n; i++)
 			ck_assert_str_ne(a->name, hm_options_info(i)->name);
 	}
@@ -124,6 +137,8 @@ START_TEST(parse_good)
 		{ "stats", "1", 1 }, { "stats", "yes", 1 }, { "stats", "on", 1 },
 		{ "stats", "true", 1 }, { "stats", "0", 0 }, { "stats", "no", 0 },
 		{ "stats", "off", 0 }, { "verbose", "false", 0 },
+		{ "thp", "auto", HM_THP_AUTO }, { "thp", "never", HM_THP_NEVER },
+		{ "thp", "always", HM_THP_ALWAYS },
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -149,7 +164,10 @@ START_TEST(parse_bad)
 		{ "prewarm", "36893488147419103240" }, /* 2^65 + 8 */
 		{ "stats", "" }, { "stats", "2" }, { "stats", "yess" }, { "stats", "o" },
 		{ "stats", "01" }, { "stats", "1k" }, { "nothing", "1" }, { "", "1" },
-		{ "prewar", "1" }, { "PREWARM", "1" },
+		{ "prewar", "1" }, { "PREWARM", "1" }, { "thp", "" }, { "thp", "0" },
+		{ "thp", "1" }, { "thp", "alway" }, { "thp", "alwayss" }, { "thp", "Auto" },
+		{ "thp", "auto|never" }, { "thp", "auto " }, { "thp", "|" }, { "thp", ")" },
+		{ "thp", "madvise" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -176,11 +194,11 @@ END_TEST
 START_TEST(all_are_read)
 {
 	WITH("A=b", "HAKMEM_PREWARM=12", "HAKMEM_DIRTY_MAX=5", "HAKMEM_LARGE_CACHE=1M",
-	     "HAKMEM_HUGE_AFTER=0", "HAKMEM_STATS=yes", "HAKMEM_VERBOSE=1");
+	     "HAKMEM_THP=never", "HAKMEM_STATS=yes", "HAKMEM_VERBOSE=1");
 	ck_assert_uint_eq(seen->prewarm, 12);
 	ck_assert_uint_eq(seen->dirty_max, 5);
 	ck_assert_uint_eq(seen->large_cache, 1048576);
-	ck_assert_uint_eq(seen->huge_after, 0);
+	ck_assert_uint_eq(seen->thp, HM_THP_NEVER);
 	ck_assert_uint_eq(seen->stats, 1);
 	ck_assert_uint_eq(seen->verbose, 1);
 	ck_assert_str_eq(said, "");
@@ -203,11 +221,13 @@ END_TEST
 START_TEST(reported_when_asked)
 {
 	WITH("HAKMEM_PREWARM=abc", "HAKMEM_NONSENSE=1", "HAKMEM_STATS=maybe", "HAKMEM_VERBOSE=1",
-	     "HAKMEM_=x", "HAKMEM_PREWARM2=7", "HAKMEM_DIRTY_MAX=3");
+	     "HAKMEM_=x", "HAKMEM_PREWARM2=7", "HAKMEM_DIRTY_MAX=3", "HAKMEM_THP=sometimes");
+	ck_assert_uint_eq(seen->thp, HM_THP_AUTO);
 	ck_assert_uint_eq(seen->dirty_max, 3);
 	ck_assert_uint_eq(seen->stats, 0);
 	ck_assert_str_eq(said,
 			 "hakmem: HAKMEM_PREWARM=abc: not a number from 0 to 4096; ignored\n"
+			 "hakmem: HAKMEM_THP=sometimes: not one of auto, never, always; ignored\n"
 			 "hakmem: HAKMEM_STATS=maybe: not one of 0, 1, no, yes, off, on, false, "
 			 "true; ignored\n"
 			 "hakmem: HAKMEM_NONSENSE: no such option; ignored\n"

@@ -262,7 +262,7 @@ START_TEST(dirty_memory_is_bounded)
 	static struct hm_slab *all[40 * HM_SLABS];
 	const unsigned n = 40 * HM_SLABS;
 
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	for (unsigned keep = 0; keep < 12; keep += 3) {
 		hm_options.dirty_max = keep * HM_SUPERSLAB_SIZE;
 		for (unsigned i = 0; i < n; i++) {
@@ -522,7 +522,7 @@ static bool refuse_mincore(const char *call)
 /* What is taken from the pool is not used whole, for all one knows. */
 START_TEST(no_huge_pages_for_what_is_sparse)
 {
-	unsigned superslabs = 3 * (unsigned)hm_options.huge_after;
+	unsigned superslabs = 3 * HM_ACE_HUGE_AFTER;
 
 	for (unsigned i = 0; i < superslabs; i++)
 		use_slabs(HM_SLABS, i % 2 == 0 ? 1 : 6);
@@ -536,9 +536,22 @@ START_TEST(no_huge_pages_for_what_is_sparse)
 }
 END_TEST
 
+/* Does this kernel know of huge pages at all? */
+static bool have_huge(void)
+{
+	char *p = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE);
+	bool done = hm_os_advise_huge(p, HM_SUPERSLAB_SIZE);
+
+	ck_assert(hm_os_unmap(p, HM_SUPERSLAB_SIZE));
+	return done;
+}
+
 START_TEST(huge_pages_for_what_is_dense)
 {
-	unsigned after = (unsigned)hm_options.huge_after, asked;
+	unsigned after = HM_ACE_HUGE_AFTER, asked;
+
+	if (!have_huge())
+		return;
 
 	use_slabs(after * HM_SLABS, 8);
 	ck_assert_uint_eq(huge_superslabs(), 0);
@@ -552,9 +565,35 @@ START_TEST(huge_pages_for_what_is_dense)
 	asked = huge_superslabs();
 	use_slabs(32 * HM_SLABS, 1);
 	ck_assert_uint_eq(huge_superslabs(), asked);
-	hm_options.huge_after = 0;
+	hm_options.thp = HM_THP_NEVER;
 	use_slabs(64 * HM_SLABS, 8);
 	ck_assert_uint_eq(huge_superslabs(), asked);
+}
+END_TEST
+
+/* Evidence is not asked for. */
+START_TEST(huge_pages_always)
+{
+	hm_options.thp = HM_THP_ALWAYS;
+	hm_os_fail_hook = refuse_mincore;
+	use_slabs(3 * HM_SLABS, 1);
+	ck_assert_uint_eq(huge_superslabs(), have_huge() ? 3 : 0);
+}
+END_TEST
+
+/* Without huge pages, or where they are forbidden, all is as if nobody had asked. */
+START_TEST(advice_refused)
+{
+	unsigned claims[2] = { 0, 0 };
+
+	hm_os_fail_hook = refuse_advice;
+	for (unsigned thp = HM_THP_AUTO; thp <= HM_THP_ALWAYS; thp++) {
+		hm_options.thp = thp;
+		for (unsigned i = 0; i < 2 * HM_ACE_HUGE_AFTER * HM_SLABS; i++)
+			memset(hm_slab_start(check_zero(3, claims)), 1, HM_SLAB_SIZE);
+	}
+	ck_assert_uint_eq(counts().superslabs, 3 * 2 * HM_ACE_HUGE_AFTER);
+	ck_assert_uint_eq(huge_superslabs(), 0);
 }
 END_TEST
 
@@ -567,6 +606,8 @@ START_TEST(huge_pages_go_whole)
 	struct hm_superslab *ss;
 	struct hm_slab *s;
 
+	if (!have_huge())
+		return;
 	use_slabs(9 * HM_SLABS, 8);
 	hm_options.dirty_max = 0;
 	s = acquire(3);
@@ -639,8 +680,10 @@ END_TEST
 /* A forked child asks for none before it has grown by itself, whatever its parent filled. */
 START_TEST(no_huge_pages_for_a_child)
 {
-	unsigned after = (unsigned)hm_options.huge_after, asked;
+	unsigned after = HM_ACE_HUGE_AFTER, asked;
 
+	if (!have_huge())
+		return;
 	use_slabs((after + 8) * HM_SLABS, 8);
 	asked = huge_superslabs();
 	ck_assert_uint_gt(asked, 0);
@@ -661,7 +704,7 @@ int main(void)
 		zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses, purge_refused,
 		prewarm, no_huge_pages_for_what_is_sparse, huge_pages_for_what_is_dense,
 		no_huge_pages_for_a_child, refused_once_a_release, an_old_one_that_is_spared,
-		huge_pages_go_whole,
+		huge_pages_go_whole, huge_pages_always, advice_refused,
 	};
 
 	return SUPPORT_RUN("pool", tests);
