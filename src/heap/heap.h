@@ -82,10 +82,13 @@ struct hm_heap {
 	struct hm_heap **tls;     /* where its thread's TLS pointer is; NULL: nobody's */
 	struct hm_heap *tls_next; /* with the same hash of that */
 	/*
-	 * Bytes that went home since the last look for holes, less those handed out
-	 * again: to slabs of this heap, and to others; how many of each until the next.
+	 * Bytes that are free in slabs of this heap, as of the last look for holes or
+	 * less (`seen`), now, and when to think of the next; those given to slabs of
+	 * others since a look at such, and how many there may be.
 	 */
-	size_t freed, freed_max, given, given_max;
+	size_t seen, freed, freed_max, given, given_max;
+	size_t told; /* of `freed`, so much is known to others (in_use.h) */
+	size_t turned, turned_max; /* the same of all that went home, whatever became of it */
 	struct hm_look look, look_given;
 	size_t purged, wanted; /* bytes of holes: by the last look, and taken again since */
 	unsigned patience;
@@ -186,9 +189,16 @@ hm_inline void hm_given_more(struct hm_heap *h, size_t bytes)
 		hm_holes_look_given(h);
 }
 
+/* Bytes were handed out again, or went with their slab. */
 hm_inline void hm_freed_less(struct hm_heap *h, size_t bytes)
 {
 	h->freed -= bytes < h->freed ? bytes : h->freed;
+	if (h->freed < h->seen) {
+		size_t less = h->seen - h->freed;
+
+		h->seen = h->freed;
+		h->freed_max -= less < h->freed_max ? less : h->freed_max;
+	}
 }
 
 /* thread.c: the locked heap of threads that have no own one. */

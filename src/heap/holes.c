@@ -67,10 +67,13 @@ static void look_at_bound(struct hm_heap *h, struct hm_bin *bin)
 {
 	struct hm_slab *s = bin->bound;
 
-	if (s != NULL && bin->bump_left > 0)
+	if (s == NULL)
+		return;
+	if (bin->bump_left > 0)
 		look_at_fresh(bin);
-	if (s != NULL && s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left))
+	if (s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left))
 		h->purged += hm_hole_purge(s, bin->bump_left);
+	h->look.slack += (s->carved - hm_slab_used(s)) * (size_t)hm_classes[s->cls].stride;
 }
 
 /* The class's turn; or the end. */
@@ -92,7 +95,6 @@ static void begin(struct hm_heap *h)
 	h->purged = h->wanted = 0;
 	h->look = (struct hm_look){ .busy = true };
 	enter_class(h, 0);
-	h->freed = 0;
 	h->freed_max = 0; /* each call comes here until it is done */
 }
 
@@ -112,32 +114,55 @@ static size_t bytes_bound(const struct hm_heap *h)
 }
 
 /*
- * What may go home until the next look, as things are now: there may be more heaps
- * by then. Of several each looks after its part; a small one has slabs of which
- * most was never touched.
+ * What lives, as things are now: there may be more heaps by then. Of several each
+ * looks after its part; a small one has slabs of which most was never touched.
  */
-static size_t look_after(const struct hm_heap *h)
+static size_t live_of(const struct hm_heap *h)
 {
 	size_t blocks = hm_in_use_bytes(), own;
 	unsigned heaps = hm_heaps_in_use();
 
-	blocks -= h->look.slack < blocks ? h->look.slack : blocks;
-	if (heaps > 1) {
-		blocks /= heaps;
-		own = bytes_bound(h);
-		blocks = own < blocks ? own : blocks;
-	}
-	return hm_ace_look_after(blocks, h->look.slack, heaps) << h->patience;
+	if (heaps <= 1)
+		return blocks;
+	blocks /= heaps;
+	own = bytes_bound(h);
+	return own < blocks ? own : blocks;
+}
+
+static void tell(struct hm_heap *h)
+{
+	hm_in_use_add_slack(h->freed - h->told);
+	h->told = h->freed;
 }
 
 /* Is one due? Asked again soon, since that is cheap. */
 static bool is_due(struct hm_heap *h)
 {
+	unsigned heaps = hm_heaps_in_use();
+	size_t live, after;
+
 	/* 0: somebody wants one now. */
-	if (h->freed_max == 0 || h->freed >= look_after(h))
+	if (h->freed_max == 0 || h->turned >= h->turned_max)
 		return true;
-	h->freed_max = h->freed + hm_ace_look_least(hm_heaps_in_use());
+	tell(h);
+	live = live_of(h);
+	after = hm_ace_look_after(live, h->seen, heaps);
+	if (h->freed - h->seen >= hm_ace_look_patiently(after, h->patience, live, heaps))
+		return true;
+	h->freed_max = h->freed + hm_ace_look_least(heaps);
 	return false;
+}
+
+static void end(struct hm_heap *h)
+{
+	unsigned heaps = hm_heaps_in_use();
+
+	h->seen = h->freed = h->look.slack;
+	tell(h);
+	h->freed_max = h->seen + hm_ace_look_least(heaps);
+	h->turned = 0;
+	h->turned_max = hm_ace_look_turned(live_of(h), heaps) << h->patience;
+	h->look.busy = false;
 }
 
 void hm_holes_look(struct hm_heap *h)
@@ -160,10 +185,8 @@ void hm_holes_look(struct hm_heap *h)
 		n++;
 		look_at(h, bin, hm_container(bin->partial.prev, struct hm_slab, node));
 	}
-	if (look->cls == HM_CLASSES) {
-		h->freed_max = hm_ace_look_least(hm_heaps_in_use());
-		look->busy = false;
-	}
+	if (look->cls == HM_CLASSES)
+		end(h);
 }
 
 void hm_holes_look_all(struct hm_heap *h)

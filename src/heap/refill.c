@@ -35,6 +35,9 @@ static void bind_bound(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
 /* All blocks of the slab that are free go on the list, which is empty. */
 static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
 {
+	/* What others freed, or was in a hole, was not counted. */
+	uint32_t counted = s->carved - hm_slab_used(s);
+
 	if (s->free.p == NULL && hm_remote_take(s) == 0) {
 		uint32_t n = hm_hole_fill(s);
 
@@ -43,7 +46,7 @@ static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
 		h->wanted += n * (size_t)hm_classes[cls].stride;
 	}
 	hm_assert(hm_slab_valid(s));
-	hm_freed_less(h, (s->carved - hm_slab_used(s)) * (size_t)hm_classes[cls].stride);
+	hm_freed_less(h, counted * (size_t)hm_classes[cls].stride);
 	h->sll[cls].head = hm_slab_detach(s);
 	return true;
 }

@@ -17,6 +17,7 @@
 #include "heap/cache.h"
 #include "heap/thread.h"
 #include "policy/ace.h"
+#include "pool/in_use.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
 #include "slab/hole.h"
@@ -74,8 +75,10 @@ static void limit_partial(struct hm_heap *h, struct hm_bin *bin)
 }
 
 /* After a block came back to a bound slab: used is at a mark. */
-static hm_noinline void at_mark(struct hm_bin *bin, struct hm_slab *s)
+static hm_noinline void at_mark(struct hm_heap *h, struct hm_slab *s)
 {
+	struct hm_bin *bin = &h->bins[s->cls];
+
 	if (hm_slab_used(s) == 0) {
 		/* The bin's own one, too: another class may need the memory more. */
 		if (s == bin->bound) {
@@ -84,6 +87,7 @@ static hm_noinline void at_mark(struct hm_bin *bin, struct hm_slab *s)
 		} else {
 			drop_partial(bin, s);
 		}
+		hm_freed_less(h, s->carved * (size_t)hm_classes[s->cls].stride);
 		hm_pool_release(s);
 	} else if (s != bin->bound) {
 		hm_list_remove(&s->node);
@@ -96,8 +100,8 @@ static hm_noinline void at_mark(struct hm_bin *bin, struct hm_slab *s)
  * a time, so the marks are met exactly; hm_release_bind looks at them too.
  * False: at a mark the slab may have left.
  */
-hm_inline bool release_bound(struct hm_bin *bin, struct hm_slab *s, struct hm_base b,
-			     unsigned cls, uint32_t awake)
+hm_inline bool release_bound(struct hm_heap *h, struct hm_slab *s, struct hm_base b, unsigned cls,
+			     uint32_t awake)
 {
 	uint32_t used = hm_slab_used(s) - 1;
 
@@ -106,7 +110,7 @@ hm_inline bool release_bound(struct hm_bin *bin, struct hm_slab *s, struct hm_ba
 	hm_store_relaxed(&s->used, used);
 	if (hm_likely(used != 0 && used != awake))
 		return true;
-	at_mark(bin, s);
+	at_mark(h, s);
 	return false;
 }
 
@@ -127,7 +131,7 @@ static hm_noinline void release_other(struct hm_heap *h, struct hm_slab *s, stru
 	}
 	/* The adopt boundary: claimed, the claim won, drained; now bound. */
 	hm_release_bind(h, s);
-	(void)release_bound(bin, s, b, cls, awake_mark(cls));
+	(void)release_bound(h, s, b, cls, awake_mark(cls));
 	limit_partial(h, bin);
 }
 
@@ -151,6 +155,7 @@ hm_inline struct hm_base spill_some(struct hm_heap *h, struct hm_base b, unsigne
 	unsigned left = max;
 
 	bin->recycled = true;
+	h->freed += max * (size_t)hm_classes[cls].stride; /* some may go with their slab */
 	while (b.p != NULL && left > 0) {
 		struct hm_base next = hm_link_get(b, tiny);
 		char *p = hm_to_user(b, tiny).p;
@@ -169,11 +174,12 @@ hm_inline struct hm_base spill_some(struct hm_heap *h, struct hm_base b, unsigne
 				continue;
 			}
 		}
-		if (!release_bound(bin, s, b, cls, awake))
+		if (!release_bound(h, s, b, cls, awake))
 			last = SIZE_MAX;
 		b = next;
 	}
-	h->freed += (max - left) * (size_t)hm_classes[cls].stride;
+	hm_freed_less(h, left * (size_t)hm_classes[cls].stride);
+	h->turned += (max - left) * (size_t)hm_classes[cls].stride;
 	return b;
 }
 
@@ -236,7 +242,7 @@ static void spill_part(struct hm_heap *h, struct hm_base *list, unsigned cls)
 	hm_count_add(&h->spills, 1);
 	hm_budget_spilled(h, cls);
 	*list = spill_list(h, *list, cls, SPILL_MAX);
-	if (hm_unlikely(h->freed >= h->freed_max))
+	if (hm_unlikely(h->freed >= h->freed_max || h->turned >= h->turned_max))
 		hm_holes_look(h);
 }
 
@@ -362,7 +368,9 @@ void hm_release_caches(struct hm_heap *h)
 		give_up_class(h, cls);
 	/* What was in this heap's slabs waits now. */
 	hm_given_more(h, h->freed);
-	h->freed = 0;
+	hm_freed_less(h, h->freed);
+	hm_in_use_add_slack(-h->told);
+	h->told = 0;
 }
 
 void hm_release_all(struct hm_heap *h)

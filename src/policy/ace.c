@@ -18,7 +18,7 @@ unsigned hm_ace_partial_max(unsigned heaps)
 	return heaps <= 1 ? UINT32_MAX : 64;
 }
 
-#define CACHE_ALL ((size_t)8 << 20)
+#define CACHE_ALL ((size_t)4 << 20)
 #define CACHE_LEAST ((size_t)128 << 10)
 
 size_t hm_ace_cache_max(unsigned heaps)
@@ -36,10 +36,10 @@ size_t hm_ace_lately(size_t lately, size_t in_use)
 /* Kept even over the soft limit: what comes and goes again and again. */
 #define OVER_SLABS 16
 
-/* One half of dirty_max, or of a quarter of the heap, is for free slabs, the other for blocks. */
+/* Of dirty_max 3/8 are for free slabs, of a quarter of the heap a half; the rest for blocks. */
 size_t hm_ace_dirty_max(size_t lately)
 {
-	size_t most = hm_options.dirty_max / 2 / HM_SLAB_SIZE;
+	size_t most = hm_options.dirty_max / 8 * 3 / HM_SLAB_SIZE;
 
 	if (hm_limit_is_over())
 		return most < OVER_SLABS ? most : OVER_SLABS;
@@ -64,7 +64,7 @@ size_t hm_ace_look_least(unsigned heaps)
 size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps)
 {
 	size_t dirty_max = hm_options.dirty_max / (heaps > 1 ? heaps : 1);
-	size_t most = dirty_max / 4, after = live / 4;
+	size_t most = dirty_max / 4, after = live / 8;
 
 	if (most < live / 8)
 		most = live / 8;
@@ -77,6 +77,26 @@ size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps)
 	if (after < hm_ace_look_least(heaps))
 		after = hm_ace_look_least(heaps);
 	return after;
+}
+
+size_t hm_ace_look_turned(size_t live, unsigned heaps)
+{
+	size_t most = hm_options.dirty_max / (heaps > 1 ? heaps : 1) / 2;
+
+	if (most < live / 2)
+		most = live / 2;
+	return most > LOOK_MIN ? most : LOOK_MIN;
+}
+
+size_t hm_ace_look_patiently(size_t after, unsigned patience, size_t live, unsigned heaps)
+{
+	size_t most = hm_options.dirty_max / (heaps > 1 ? heaps : 1);
+
+	if (most < live / 2)
+		most = live / 2;
+	if (most < after)
+		most = after;
+	return after < most >> patience ? after << patience : most;
 }
 
 #define PATIENCE_MAX 6

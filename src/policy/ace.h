@@ -30,11 +30,17 @@ size_t hm_ace_dirty_max(size_t lately);
 size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps);
 size_t hm_ace_look_least(unsigned heaps);
 
+/* The same of all bytes freed: without growth the free blocks may still move to other slabs. */
+size_t hm_ace_look_turned(size_t live, unsigned heaps);
+
 /*
  * A thread may go in circles: what a look purged, it wants again before the next.
  * How many times longer, as a power of two, it then goes without; 0 to 6.
  */
 unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted);
+
+/* What hm_ace_look_after said, with patience: to dirty_max, which heaps share, or half of live. */
+size_t hm_ace_look_patiently(size_t after, unsigned patience, size_t live, unsigned heaps);
 
 /*
  * Huge pages, by evidence (option thp): memory asks for them when memory like it,

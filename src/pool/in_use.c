@@ -13,7 +13,8 @@
 
 static struct {
 	_Atomic size_t slabs; /* written under the pool's lock, as `lately` */
-	_Atomic size_t fresh; /* around 0: heaps that vanish in a fork never take theirs back */
+	/* These are around 0: heaps that vanish in a fork never take theirs back. */
+	_Atomic size_t fresh, slack; /* slabs; bytes */
 	size_t lately;
 } in_use;
 
@@ -26,6 +27,11 @@ void hm_in_use_add(size_t slabs)
 void hm_in_use_add_fresh(size_t slabs)
 {
 	hm_add_relaxed(&in_use.fresh, slabs);
+}
+
+void hm_in_use_add_slack(size_t bytes)
+{
+	hm_add_relaxed(&in_use.slack, bytes);
 }
 
 size_t hm_in_use_slabs(void)
@@ -45,9 +51,10 @@ size_t hm_in_use_held(void)
 
 size_t hm_in_use_bytes(void)
 {
-	size_t fresh = hm_load_relaxed(&in_use.fresh);
+	size_t fresh = hm_load_relaxed(&in_use.fresh), slack = hm_load_relaxed(&in_use.slack);
 
-	return minus(hm_in_use_held(), fresh <= SIZE_MAX / 2 ? fresh * HM_SLAB_SIZE : 0);
+	return minus(minus(hm_in_use_held(), fresh <= SIZE_MAX / 2 ? fresh * HM_SLAB_SIZE : 0),
+		     slack <= SIZE_MAX / 2 ? slack : 0);
 }
 
 size_t hm_in_use_lately(void)

@@ -7,6 +7,7 @@
 #include "heap/budget.h"
 #include "heap/thread.h"
 #include "policy/ace.h"
+#include "policy/options.h"
 #include "pool/pool.h"
 #include "recount.h"
 
@@ -54,7 +55,7 @@ static void begin(void)
 	hm_heap_free(hm_heap_malloc(1));
 	hm_heap_purge();
 	hm_budget_reset(hm_tls_heap);
-	hm_tls_heap->freed_max = SIZE_MAX;
+	hm_tls_heap->freed_max = hm_tls_heap->turned_max = SIZE_MAX;
 }
 
 /* Everything freed once: nothing was asked back, and little is kept. */
@@ -167,7 +168,7 @@ START_TEST(bounds)
 		must(hm_ace_look_least(heaps) <= least && hm_ace_look_least(heaps) > 0);
 		least = hm_ace_look_least(heaps);
 		must(hm_ace_look_after(0, 0, heaps) >= least);
-		must(hm_ace_look_after(SIZE_MAX / 2, 0, heaps) >= SIZE_MAX / 8);
+		must(hm_ace_look_after(SIZE_MAX / 2, 0, heaps) >= SIZE_MAX / 16);
 	}
 	must(last + least <= 256 << 10);
 }
@@ -189,10 +190,31 @@ START_TEST(patience_grows)
 }
 END_TEST
 
+START_TEST(patience_is_bounded)
+{
+	size_t dirty_max = hm_options.dirty_max;
+
+	for (unsigned patience = 0; patience <= 6; patience++) {
+		size_t last = 0;
+
+		for (size_t after = 1; after < (size_t)1 << 40; after *= 2) {
+			size_t n = hm_ace_look_patiently(after, patience, 0, 2);
+
+			must(n >= after && n <= after << patience && n >= last);
+			must(n <= dirty_max / 2 || n == after);
+			last = n;
+		}
+		must(hm_ace_look_patiently(1 << 20, patience, (size_t)1 << 40, 1) ==
+		     (size_t)1 << (20 + patience));
+	}
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *tests[] = { little_at_first, grows_with_demand, no_growth_in_turns, bounded,
-				 sweeps,	  bounds,	     patience_grows };
+	const TTest *tests[] = { little_at_first, grows_with_demand, no_growth_in_turns,
+				 bounded,	  sweeps,	     bounds,
+				 patience_grows,  patience_is_bounded };
 
 	return SUPPORT_RUN("budget", tests);
 }

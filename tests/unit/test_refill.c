@@ -242,7 +242,8 @@ static void pairs(unsigned cls, unsigned depth, unsigned times)
 	}
 	must_say(spills() == before, "class %u, depth %u: %" PRIu64 " spills", cls, depth,
 		 spills() - before);
-	must(hm_load_relaxed(&hm_tls_heap->given_up) + recount_spans() == spans);
+	/* Other classes' may go. */
+	must(hm_load_relaxed(&hm_tls_heap->given_up) + recount_spans() <= spans);
 }
 
 START_TEST(pairs_never_spill)
@@ -311,7 +312,7 @@ static void rotate(unsigned cls)
 
 	ck_assert_uint_le(all, 5000);
 	/* No look for holes, which would send all lists home. */
-	hm_tls_heap->freed_max = SIZE_MAX;
+	hm_tls_heap->freed_max = hm_tls_heap->turned_max = SIZE_MAX;
 	for (unsigned i = 0; i < all; i++)
 		p[i] = support_alloc(cls);
 	must(sll->head.p == NULL && bin->back.p == NULL);
