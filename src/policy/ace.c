@@ -18,13 +18,16 @@ unsigned hm_ace_partial_max(unsigned heaps)
 	return heaps <= 1 ? UINT32_MAX : 64;
 }
 
-#define CACHE_ALL ((size_t)4 << 20)
+#define CACHE_ALL ((size_t)16 << 20)
+#define CACHE_MOST ((size_t)4 << 20)
 #define CACHE_LEAST ((size_t)128 << 10)
 
 size_t hm_ace_cache_max(unsigned heaps)
 {
 	size_t each = CACHE_ALL / (heaps == 0 ? 1 : heaps);
 
+	if (each > CACHE_MOST)
+		return CACHE_MOST;
 	return each > CACHE_LEAST ? each : CACHE_LEAST;
 }
 
@@ -99,7 +102,7 @@ size_t hm_ace_look_patiently(size_t after, unsigned patience, size_t live, unsig
 	return after < most >> patience ? after << patience : most;
 }
 
-#define PATIENCE_MAX 6
+#define PATIENCE_MAX 10
 
 unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted)
 {

@@ -35,7 +35,7 @@ size_t hm_ace_look_turned(size_t live, unsigned heaps);
 
 /*
  * A thread may go in circles: what a look purged, it wants again before the next.
- * How many times longer, as a power of two, it then goes without; 0 to 6.
+ * How many times longer, as a power of two, it then goes without; 0 to 10.
  */
 unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted);
 

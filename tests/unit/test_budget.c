@@ -183,7 +183,7 @@ START_TEST(patience_grows)
 	must(hm_ace_patience(2, 800, 100) == 2 && hm_ace_patience(2, 800, 99) == 1);
 	for (unsigned i = 0; i < 100; i++)
 		patience = hm_ace_patience(patience, 1, 1);
-	must(patience == 6);
+	must(patience == 10);
 	for (unsigned i = 0; i < 100; i++)
 		patience = hm_ace_patience(patience, 100, 0);
 	must(patience == 0);
@@ -194,7 +194,7 @@ START_TEST(patience_is_bounded)
 {
 	size_t dirty_max = hm_options.dirty_max;
 
-	for (unsigned patience = 0; patience <= 6; patience++) {
+	for (unsigned patience = 0; patience <= 10; patience++) {
 		size_t last = 0;
 
 		for (size_t after = 1; after < (size_t)1 << 40; after *= 2) {
