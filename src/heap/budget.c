@@ -10,6 +10,7 @@
 
 #include "heap/thread.h"
 #include "policy/ace.h"
+#include "policy/options.h"
 
 /* Of the classes that wanted more so many times in a row, some may rest by now. */
 #define REFUSED_MAX 64
@@ -32,8 +33,8 @@ void hm_budget_reset(struct hm_heap *h)
 	h->budgets = 0;
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->bins[cls].budget = 0;
-		set(h, cls, hm_classes[cls].first);
-		h->sll[cls].budget = hm_budget_countdown(hm_classes[cls].first);
+		set(h, cls, hm_options.ace ? hm_classes[cls].first : hm_classes[cls].budget);
+		h->sll[cls].budget = hm_budget_countdown(h->bins[cls].budget);
 	}
 }
 
@@ -57,6 +58,11 @@ void hm_budget_double(struct hm_heap *h, unsigned cls)
 	size_t max = hm_ace_cache_max(hm_heaps_in_use());
 	unsigned want = bin->budget == 0 ? 1 : 2u * bin->budget;
 
+	/* A heap that was made before the options were read. */
+	if (hm_unlikely(!hm_options.ace)) {
+		set(h, cls, hm_classes[cls].budget);
+		return;
+	}
 	if (want > hm_classes[cls].budget)
 		want = hm_classes[cls].budget;
 	if (h->budgets + bytes_of(cls, want - bin->budget) <= max)

@@ -22,7 +22,7 @@
 /* Doubles the budget, if the sum allows; else a sweep may be due. */
 void hm_budget_double(struct hm_heap *h, unsigned cls);
 
-/* All budgets as at first. */
+/* All budgets as at first; with the option ace off as large as they get, and so for good. */
 void hm_budget_reset(struct hm_heap *h);
 
 /*

@@ -106,6 +106,8 @@ size_t hm_ace_look_patiently(size_t after, unsigned patience, size_t live, unsig
 
 unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted)
 {
+	if (!hm_options.ace)
+		return 0;
 	if (purged > 0 && wanted >= purged / 2)
 		return patience < PATIENCE_MAX ? patience + 1 : patience;
 	return patience > 0 && wanted < purged / 8 ? patience - 1 : patience;

@@ -156,6 +156,32 @@ START_TEST(sweeps)
 }
 END_TEST
 
+/* Without learning budgets are as large as they get from the start, whatever happens. */
+START_TEST(fixed)
+{
+	hm_options.ace = 0;
+	begin();
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+			if (!support_class_in_use(cls))
+				continue;
+			alloc_and_free(cls, hm_classes[cls].capacity + 5u);
+			must(bin_of(cls)->budget == hm_classes[cls].budget);
+		}
+	}
+	must(hm_tls_heap->budgets == sum());
+	must(hm_ace_patience(3, 100, 100) == 0);
+	/* One that was made before the option was known. */
+	hm_options.ace = 1;
+	begin();
+	hm_options.ace = 0;
+	for (unsigned i = 0; i < 20; i++)
+		alloc_and_free(20, hm_classes[20].budget);
+	must(bin_of(20)->budget == hm_classes[20].budget);
+	hm_options.ace = 1;
+}
+END_TEST
+
 /* ---- The policy ---- */
 
 START_TEST(bounds)
@@ -214,7 +240,7 @@ int main(void)
 {
 	const TTest *tests[] = { little_at_first, grows_with_demand, no_growth_in_turns,
 				 bounded,	  sweeps,	     bounds,
-				 patience_grows,  patience_is_bounded };
+				 patience_grows,  patience_is_bounded, fixed };
 
 	return SUPPORT_RUN("budget", tests);
 }
