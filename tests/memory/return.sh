@@ -7,7 +7,8 @@
 . "$(dirname "$0")/../preload/lib.sh"
 src=$(cd "$(dirname "$0")" && pwd)
 
-# Goals that the library does not reach yet: shown, but no failure. Who reaches one takes it out.
+# Goals that the library does not reach yet, or by a hair (handoff): shown, but no failure. Who
+# reaches one takes it out.
 not_yet="
 	handoff churn
 "
@@ -59,10 +60,10 @@ at_most() {
 # What may be dirty is 32 MiB at least, which in small is more than a part of the growth.
 part() { calculate "($2) > 33 / $1 + 0.01 ? ($2) : 33 / $1 + 0.01"; } # MIB PART
 
-mib=256 wait=0 delay=300 idle="threads=300 kib=512" burst=2048 waves=400 live=370 churn=512
+mib=256 wait=0 delay=300 idle="threads=300 kib=512" burst=4096 waves=400 live=370 churn=512
 latency="mib=128 wait=50"
 if [ -n "${HM_TEST_LONG-}" ]; then
-	mib=1024 wait=3 delay=1000 idle="threads=5000 kib=512" burst=4096 churn=4096
+	mib=1024 wait=3 delay=1000 idle="threads=5000 kib=512" churn=4096
 	latency="mib=4096 wait=500"
 fi
 
