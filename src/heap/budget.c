@@ -15,9 +15,10 @@
 /* Of the classes that wanted more so many times in a row, some may rest by now. */
 #define REFUSED_MAX 64
 
+/* Blocks with a span each do not count: they are kept of one class at a time (release.c). */
 static size_t bytes_of(unsigned cls, unsigned budget)
 {
-	return budget * (size_t)hm_classes[cls].stride;
+	return hm_classes[cls].capacity == 1 ? 0 : budget * (size_t)hm_classes[cls].stride;
 }
 
 static void set(struct hm_heap *h, unsigned cls, unsigned budget)
@@ -44,8 +45,8 @@ void hm_budget_sweep(struct hm_heap *h)
 		struct hm_bin *bin = &h->bins[cls];
 
 		if (bin->quiet && bin->budget > hm_classes[cls].first) {
-			hm_release_class(h, cls);
 			set(h, cls, hm_classes[cls].first);
+			hm_release_class(h, cls);
 		}
 		bin->quiet = true;
 	}
@@ -65,7 +66,8 @@ void hm_budget_double(struct hm_heap *h, unsigned cls)
 	}
 	if (want > hm_classes[cls].budget)
 		want = hm_classes[cls].budget;
-	if (h->budgets + bytes_of(cls, want - bin->budget) <= max)
+	/* One block may always stay: else each pair of a large one would take and give a span. */
+	if (want == 1 || h->budgets + bytes_of(cls, want - bin->budget) <= max)
 		set(h, cls, want);
 	else if (h->refused++ >= REFUSED_MAX)
 		hm_budget_sweep(h);

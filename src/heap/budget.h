@@ -49,8 +49,9 @@ hm_inline void hm_budget_spilled(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
 
-	bin->quiet = false;
-	bin->spilled = (uint16_t)(++h->events | 1);
+	bin->spilled = (uint16_t)++h->events;
+	if (bin->spilled == 0)
+		bin->spilled = (uint16_t)++h->events;
 }
 
 hm_inline bool hm_budget_is_recent(const struct hm_heap *h, const struct hm_bin *bin)

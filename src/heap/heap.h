@@ -93,6 +93,7 @@ struct hm_heap {
 	size_t purged, wanted; /* bytes of holes: by the last look, and taken again since */
 	unsigned patience;
 	size_t budgets; /* bytes of all classes' budgets */
+	unsigned asked; /* times that a slab was wanted: each some-th asks for limits */
 	unsigned events; /* spills and refills: the time by which a spill is recent */
 	unsigned refused; /* times that these could not grow since the last sweep */
 	/* Statistics; the owner counts, others may read. */

@@ -24,6 +24,8 @@
 
 /* Fewer pages of fresh memory are not worth a system call. */
 #define FRESH_PAGES 4
+/* Of a slab that has pages for sure, as many slabs as of those that may. */
+#define BOUND_COST 4
 
 /* s is on the bin's partial list. */
 static void look_at(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
@@ -48,7 +50,7 @@ static void look_at(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
  * Fresh memory of a slab that was used before is resident: whole pages of it go
  * back, and what remains of the first is cleared, so that all of it is zero.
  */
-static void look_at_fresh(struct hm_bin *bin)
+static bool look_at_fresh(struct hm_bin *bin)
 {
 	const struct hm_slab *s = bin->bound;
 	char *end = hm_slab_start(s) + hm_classes[s->cls].slabs * HM_SLAB_SIZE;
@@ -56,34 +58,42 @@ static void look_at_fresh(struct hm_bin *bin)
 	size_t whole = left / page * page; /* a slab ends with a page */
 
 	if (HM_GUARDS == 2 || bin->bump_zero || whole < FRESH_PAGES * page)
-		return;
+		return false;
 	if (!hm_os_purge(end - whole, whole))
-		return;
+		return false;
 	memset(bin->bump, 0, left - whole);
 	bin->bump_zero = true;
+	return true;
 }
 
-static void look_at_bound(struct hm_heap *h, struct hm_bin *bin)
+/* Returns what it cost, in slabs of which pages went. */
+static unsigned look_at_bound(struct hm_heap *h, struct hm_bin *bin)
 {
 	struct hm_slab *s = bin->bound;
+	unsigned cost = 0;
+	size_t bytes;
 
 	if (s == NULL)
-		return;
-	if (bin->bump_left > 0)
-		look_at_fresh(bin);
-	if (s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left))
-		h->purged += hm_hole_purge(s, bin->bump_left);
+		return 0;
+	if (bin->bump_left > 0 && look_at_fresh(bin))
+		cost = BOUND_COST;
+	if (s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left)) {
+		bytes = hm_hole_purge(s, bin->bump_left);
+		h->purged += bytes;
+		cost += bytes > 0 ? BOUND_COST : 0;
+	}
 	h->look.slack += (s->carved - hm_slab_used(s)) * (size_t)hm_classes[s->cls].stride;
+	return cost;
 }
 
 /* The class's turn; or the end. */
-static void enter_class(struct hm_heap *h, unsigned cls)
+static unsigned enter_class(struct hm_heap *h, unsigned cls)
 {
 	h->look.cls = (uint16_t)cls;
 	if (cls == HM_CLASSES)
-		return;
+		return 0;
 	h->look.left = h->bins[cls].nr_partial;
-	look_at_bound(h, &h->bins[cls]);
+	return look_at_bound(h, &h->bins[cls]);
 }
 
 static void begin(struct hm_heap *h)
@@ -161,7 +171,7 @@ static void end(struct hm_heap *h)
 	tell(h);
 	h->freed_max = h->seen + hm_ace_look_least(heaps);
 	h->turned = 0;
-	h->turned_max = hm_ace_look_turned(live_of(h), heaps) << h->patience;
+	h->turned_max = hm_ace_look_turned(live_of(h), heaps, h->patience);
 	h->look.busy = false;
 }
 
@@ -178,7 +188,7 @@ void hm_holes_look(struct hm_heap *h)
 		struct hm_bin *bin = &h->bins[look->cls];
 
 		if (look->left == 0 || hm_list_empty(&bin->partial)) {
-			enter_class(h, look->cls + 1u);
+			n += enter_class(h, look->cls + 1u);
 			continue;
 		}
 		look->left--;

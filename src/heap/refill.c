@@ -76,7 +76,8 @@ void hm_refill_bump_is_over(struct hm_bin *bin, unsigned cls)
 {
 	if (bin->bump == NULL)
 		return;
-	hm_in_use_add_fresh(-(size_t)hm_classes[cls].slabs);
+	if (hm_classes[cls].capacity > 1)
+		hm_in_use_add_fresh(-(size_t)hm_classes[cls].slabs);
 	bin->bump = NULL;
 }
 
@@ -91,7 +92,8 @@ static bool carve(struct hm_bin *bin, bool zero)
 	bin->bump = hm_slab_block(s, s->carved).p;
 	bin->bump_left = n;
 	bin->bump_zero = zero;
-	hm_in_use_add_fresh(hm_classes[s->cls].slabs);
+	if (hm_classes[s->cls].capacity > 1)
+		hm_in_use_add_fresh(hm_classes[s->cls].slabs);
 	s->carved = s->capacity;
 	hm_slab_add_used(s, (int32_t)n);
 	return true;

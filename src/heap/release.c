@@ -253,6 +253,7 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 	unsigned budget = bin->budget;
 
 	sll->budget = hm_budget_countdown(budget);
+	bin->quiet = false;
 	if (budget == 0) {
 		spill_part(h, &sll->head, cls);
 		return;

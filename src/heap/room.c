@@ -19,7 +19,7 @@
 #define TRIES_MAX 16
 /* A program that goes on after failures does not pay for a full look at each. Milliseconds. */
 #define LOOK_EVERY 10
-/* Spills and refills of a heap. */
+/* Slabs that a heap takes. */
 #define ASK_EVERY 16
 
 static _Atomic(hm_room_handler) handler;
@@ -74,7 +74,7 @@ struct hm_slab *hm_room_acquire(struct hm_heap *h, unsigned cls, bool *zero)
 	struct hm_slab *s;
 
 	/* Without a limit only now and then, for there may be one to be found. */
-	if ((hm_limit_is_set() || h->events % ASK_EVERY == 0) && !reserve(h, bytes)) {
+	if ((hm_limit_is_set() || h->asked++ % ASK_EVERY == 0) && !reserve(h, bytes)) {
 		h->failure = HM_FAILURE_EXHAUSTION;
 		return NULL;
 	}

@@ -69,7 +69,7 @@ void hm_heap_reset(struct hm_heap *h)
 {
 	hm_classes_fill_lookup(h->lookup);
 	h->freed_max = hm_ace_look_least(hm_heaps_in_use());
-	h->turned_max = hm_ace_look_turned(0, hm_heaps_in_use());
+	h->turned_max = hm_ace_look_turned(0, hm_heaps_in_use(), 0);
 	h->given_max = hm_ace_look_after(0, 0, 1);
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->sll[cls].head.p = NULL;

@@ -53,6 +53,7 @@ size_t hm_ace_dirty_max(size_t lately)
 
 /* A look reads a cache line of each slab, and walks the free lists of some. */
 #define LOOK_MIN ((size_t)128 << 10)
+#define TURNED_MIN ((size_t)1 << 20)
 #define LOOK_MIN_OF_MANY ((size_t)16 << 10)
 
 size_t hm_ace_look_least(unsigned heaps)
@@ -82,13 +83,15 @@ size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps)
 	return after;
 }
 
-size_t hm_ace_look_turned(size_t live, unsigned heaps)
+size_t hm_ace_look_turned(size_t live, unsigned heaps, unsigned patience)
 {
 	size_t most = hm_options.dirty_max / (heaps > 1 ? heaps : 1) / 2;
 
 	if (most < live / 2)
 		most = live / 2;
-	return most > LOOK_MIN ? most : LOOK_MIN;
+	if (most < TURNED_MIN)
+		most = TURNED_MIN;
+	return most < SIZE_MAX >> patience ? most << patience : SIZE_MAX;
 }
 
 size_t hm_ace_look_patiently(size_t after, unsigned patience, size_t live, unsigned heaps)

@@ -31,7 +31,7 @@ size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps);
 size_t hm_ace_look_least(unsigned heaps);
 
 /* The same of all bytes freed: without growth the free blocks may still move to other slabs. */
-size_t hm_ace_look_turned(size_t live, unsigned heaps);
+size_t hm_ace_look_turned(size_t live, unsigned heaps, unsigned patience);
 
 /*
  * A thread may go in circles: what a look purged, it wants again before the next.

@@ -35,7 +35,8 @@ static size_t sum(void)
 	size_t bytes = 0;
 
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-		bytes += bin_of(cls)->budget * (size_t)hm_classes[cls].stride;
+		if (hm_classes[cls].capacity > 1)
+			bytes += bin_of(cls)->budget * (size_t)hm_classes[cls].stride;
 	return bytes;
 }
 
@@ -119,17 +120,20 @@ END_TEST
 /* All classes at once: the sum stays within its bound, and a new one takes over from others. */
 START_TEST(bounded)
 {
-	size_t max = hm_ace_cache_max(hm_heaps_in_use());
+	size_t max = hm_ace_cache_max(hm_heaps_in_use()), one_each = 0;
 	uint64_t state = support_seed;
 	unsigned budget;
 
 	begin();
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		if (hm_classes[cls].capacity > 1 && hm_classes[cls].first == 0)
+			one_each += hm_classes[cls].stride;
 	for (unsigned i = 0; i < 40000; i++) {
 		unsigned cls = (unsigned)support_below(&state, HM_CLASSES - 2);
 
 		if (support_class_in_use(cls))
 			alloc_and_free(cls, 1u + (unsigned)support_below(&state, 20));
-		must(hm_tls_heap->budgets <= max);
+		must(hm_tls_heap->budgets <= max + one_each);
 	}
 	must(hm_tls_heap->budgets == sum() && hm_tls_heap->budgets > max / 2);
 	recount(NULL, 0);
@@ -153,6 +157,27 @@ START_TEST(sweeps)
 	must(cached(10) == 0 && bin_of(10)->budget == hm_classes[10].first);
 	must(hm_tls_heap->budgets == sum());
 	recount(NULL, 0);
+}
+END_TEST
+
+/* However many heaps share the bound, a malloc and a free in turns never go to the pool. */
+START_TEST(one_of_each)
+{
+	hm_options.dirty_max = 0;
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
+		uint64_t before = 0;
+
+		if (!support_class_in_use(cls))
+			continue;
+		begin();
+		hm_tls_heap->budgets = SIZE_MAX / 2;
+		for (unsigned i = 0; i < 100; i++) {
+			if (i == 20)
+				before = hm_load_relaxed(&hm_tls_heap->spills);
+			hm_heap_free(support_alloc(cls));
+		}
+		must_say(hm_load_relaxed(&hm_tls_heap->spills) == before, "class %u spills", cls);
+	}
 }
 END_TEST
 
@@ -240,7 +265,8 @@ int main(void)
 {
 	const TTest *tests[] = { little_at_first, grows_with_demand, no_growth_in_turns,
 				 bounded,	  sweeps,	     bounds,
-				 patience_grows,  patience_is_bounded, fixed };
+				 patience_grows,  patience_is_bounded, one_of_each,
+				 fixed };
 
 	return SUPPORT_RUN("budget", tests);
 }
