@@ -574,7 +574,8 @@ int main(void)
 				   user_changes, last_words };
 	size_t n = 10;
 
-	for (size_t i = 0; !HM_TSAN && i < sizeof forking / sizeof forking[0]; i++)
+	/* The sanitizers' runtimes look for threads at exit, and allow none after such a fork. */
+	for (size_t i = 0; !HM_SANITIZE && i < sizeof forking / sizeof forking[0]; i++)
 		tests[n++] = forking[i];
 	return support_run("background", tests, n);
 }
