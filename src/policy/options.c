@@ -18,6 +18,8 @@
 #define PREFIX "HAKMEM_"
 /* As much of a stranger's text as a message repeats. */
 #define QUOTED 64
+/* Room for the TEXT values of all options. */
+#define TEXTS 4096
 
 struct hm_options hm_options = {
 #define HM_OPTION(name, NAME, type, dflt, min, max, text) .name = (dflt),
@@ -128,6 +130,14 @@ static bool parse_word(const char *words, const char *s, uint64_t *out)
 	return false;
 }
 
+static bool parse_text(const struct hm_option_info *row, const char *s, uint64_t *out)
+{
+	size_t len = hm_str_length(s);
+
+	*out = (uint64_t)(uintptr_t)s;
+	return len >= row->min && len <= row->max;
+}
+
 static bool parse_type(const struct hm_option_info *row, const char *value, uint64_t *out)
 {
 	switch (row->type[0]) {
@@ -144,6 +154,8 @@ static bool parse_row(const struct hm_option_info *row, const char *value, uint6
 {
 	uint64_t v = 0;
 
+	if (row->type[0] == 'T')
+		return parse_text(row, value, out);
 	if (!parse_type(row, value, &v) || v < row->min || v > row->max)
 		return false;
 	*out = v;
@@ -191,6 +203,12 @@ static void add_expected(struct hm_text *t, const struct hm_option_info *row)
 			else
 				hm_text_char(t, *w);
 		}
+	} else if (row->type[0] == 'T') {
+		hm_text_str(t, "a text of ");
+		hm_text_dec(t, row->min);
+		hm_text_str(t, " to ");
+		hm_text_dec(t, row->max);
+		hm_text_str(t, " characters");
 	} else {
 		hm_text_str(t, "a number from ");
 		hm_text_dec(t, row->min);
@@ -274,6 +292,32 @@ static const char *look_up(const char *name)
 	return value;
 }
 
+/* The program may change its environment: what is kept of it is a copy. */
+static bool keep_text(uint64_t *value)
+{
+	static char texts[TEXTS];
+	static size_t used;
+	const char *s = hm_option_text(*value);
+	size_t size = hm_str_length(s) + 1;
+
+	if (size > sizeof(texts) - used)
+		return false;
+	memcpy(texts + used, s, size);
+	*value = (uint64_t)(uintptr_t)(texts + used);
+	used += size;
+	return true;
+}
+
+static bool set_row(size_t i, const char *value)
+{
+	uint64_t v;
+
+	if (!parse_row(&table[i], value, &v) || (table[i].type[0] == 'T' && !keep_text(&v)))
+		return false;
+	*values[i] = v;
+	return true;
+}
+
 void hm_options_read_environment(void)
 {
 	/* The usual process sets none, and pays one walk instead of one for each row. */
@@ -282,8 +326,7 @@ void hm_options_read_environment(void)
 	for (size_t i = 0; i < ROWS; i++) {
 		const char *value = look_up(table[i].env);
 
-		if (value != NULL && !parse_row(&table[i], value, values[i]) &&
-		    hm_options.verbose != 0)
+		if (value != NULL && !set_row(i, value) && hm_options.verbose != 0)
 			report_bad(&table[i], value);
 	}
 	if (hm_options.verbose != 0)

@@ -30,7 +30,16 @@ extern struct hm_options hm_options;
  */
 void hm_options_read_environment(void);
 
-/* Parses `value` for option `name` into *out. False when name is unknown or value bad. */
+/* The text that a TEXT option was set to; NULL when it was not. It stays as it is. */
+hm_inline const char *hm_option_text(uint64_t value)
+{
+	return (const char *)(uintptr_t)value;
+}
+
+/*
+ * Parses `value` for option `name` into *out; of a TEXT that is `value` itself.
+ * False when name is unknown or value bad.
+ */
 bool hm_options_parse(const char *name, const char *value, uint64_t *out);
 
 /* Table access for listings and tests: NULL past the last. */
