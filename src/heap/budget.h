@@ -11,7 +11,7 @@
  * blocks home. So a class that was hot once leaves little behind, and one that is
  * hot has what it needs. (tcmalloc's thread caches grow and steal in the same way,
  * by bytes and by whole lists.)
- * called from: heap/release.c, heap/refill.c, heap/holes.c.
+ * called from: heap/release.c, heap/refill.c, heap/thread.c.
  */
 #ifndef HM_HEAP_BUDGET_H
 #define HM_HEAP_BUDGET_H
@@ -35,7 +35,7 @@ hm_inline void hm_budget_grow(struct hm_heap *h, unsigned cls)
 		hm_budget_double(h, cls);
 }
 
-/* Classes that rested since the last sweep lose their blocks and budgets, others some. */
+/* Classes that rested since the last sweep lose their blocks and budgets; others keep theirs. */
 void hm_budget_sweep(struct hm_heap *h);
 
 /*

@@ -149,7 +149,7 @@ size_t hm_heap_purge(void);
 /* ---- Between the parts of the heap. ---- */
 
 struct hm_heap *hm_heap_init_thread(void); /* heap.c/thread.c: a heap for this thread */
-void hm_heap_reset(struct hm_heap *h);      /* empty lists, full budgets */
+void hm_heap_reset(struct hm_heap *h);      /* empty lists, budgets as at first */
 
 /* refill.c: the SLL is empty: a block from the second list, fresh memory or a slab. */
 void *hm_refill_block(struct hm_heap *h, unsigned cls, bool *zero);

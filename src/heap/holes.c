@@ -1,8 +1,8 @@
 /*
  * holes.c - when slabs that stay in use are looked through for pages without a
- * live block (slab/hole.h): a heap's own after so many bytes were freed into
- * them, those that wait for adoption after so many were given back by threads
- * that do not own them.
+ * live block (slab/hole.h): a heap's own when what is free in them has grown by
+ * so much, or so much went through them; those that wait for adoption after so
+ * many bytes were given back by threads that do not own them.
  *
  * owns: nothing; works on the calling thread's heap.
  * called from: heap/release.c, heap/remote_free.c, purge and thread exit.

@@ -1,9 +1,10 @@
 /*
  * ace.h - adaptive cache engine: the few knobs that matter, behind functions.
  *
- * owns: nothing yet; the policy is fixed. The hot path reads what was set and
- * never decides; these are asked on slow paths only.
- * called from: pool/pool.c, heap/release.c.
+ * owns: nothing; what was learned is in each heap and in pool/in_use. The hot
+ * path reads what was set and never decides; these are asked on slow paths only.
+ * called from: pool/ (in_use, large, pool, superslab_map) and heap/ (budget, holes,
+ * release, thread).
  */
 #ifndef HM_POLICY_ACE_H
 #define HM_POLICY_ACE_H
