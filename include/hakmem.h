@@ -189,6 +189,13 @@ hak_limit_handler hak_set_limit_handler(hak_limit_handler handler) HAKMEM_NOTHRO
  */
 void hak_stats_print(int fd) HAKMEM_NOTHROW;
 
+/*
+ * Writes what threads have learned so far about the sizes that they use, as a text that the
+ * option ace_state (hakmem(7)) takes, to buf, which has `size` bytes: cut if need be, and with a
+ * null byte unless size is 0. Returns the length of the whole text; 2000 bytes are enough.
+ */
+size_t hak_ace_state(char *buf, size_t size) HAKMEM_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,6 +10,7 @@
 
 #include "heap/heap.h"
 #include "heap/room.h"
+#include "policy/ace_state.h"
 #include "report/stats.h"
 #include "api/api.h"
 
@@ -53,6 +54,20 @@ HM_EXPORT size_t hak_purge(void)
 HM_EXPORT hak_limit_handler hak_set_limit_handler(hak_limit_handler handler)
 {
 	return hm_room_set_handler(handler);
+}
+
+HM_EXPORT size_t hak_ace_state(char *buf, size_t size)
+{
+	char text[HM_ACE_TEXT];
+	size_t len = hm_stats_ace(text, sizeof text), n = len;
+
+	if (size == 0)
+		return len;
+	if (n > size - 1)
+		n = size - 1;
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+	return len;
 }
 
 HM_EXPORT void hak_stats_print(int fd)

@@ -1,5 +1,6 @@
 /*
- * budget.c - the budgets of a thread's lists: growth, and the sweep at the bound.
+ * budget.c - the budgets of a thread's lists: what they begin with, growth, the sweep at
+ * the bound, and what is left to later heaps.
  *
  * owns: nothing beyond budget.h.
  * called from: the slow paths of the calling thread's heap.
@@ -8,8 +9,10 @@
 
 #include "heap/budget.h"
 
+#include "base/bits.h"
 #include "heap/thread.h"
 #include "policy/ace.h"
+#include "policy/ace_state.h"
 #include "policy/options.h"
 
 /* Of the classes that wanted more so many times in a row, some may rest by now. */
@@ -29,13 +32,87 @@ static void set(struct hm_heap *h, unsigned cls, unsigned budget)
 	bin->budget = (uint16_t)budget;
 }
 
+static unsigned more_of(unsigned budget, unsigned cls)
+{
+	unsigned more = budget == 0 ? 1 : 2 * budget;
+
+	return more < hm_classes[cls].budget ? more : hm_classes[cls].budget;
+}
+
+static void begin(struct hm_heap *h, unsigned cls)
+{
+	struct hm_bin *bin = &h->bins[cls];
+
+	set(h, cls, hm_ace_state_budget(cls, h->share));
+	h->sll[cls].budget = hm_budget_countdown(bin->budget);
+	bin->mark.p = NULL;
+	bin->rearmed = 0;
+	bin->spilled = 0;
+	bin->quiet = true;
+}
+
 void hm_budget_reset(struct hm_heap *h)
 {
+	h->version = hm_ace_state_version();
+	h->share = hm_ace_state_share(hm_heaps_in_use());
 	h->budgets = 0;
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->bins[cls].budget = 0;
-		set(h, cls, hm_options.ace ? hm_classes[cls].first : hm_classes[cls].budget);
-		h->sll[cls].budget = hm_budget_countdown(h->bins[cls].budget);
+		begin(h, cls);
+	}
+	memset(h->touched, 0, sizeof(h->touched));
+	h->patience = hm_ace_state_patience();
+}
+
+void hm_budget_start(void)
+{
+	const char *text = hm_option_text(hm_options.ace_state);
+
+	if (hm_likely(text == NULL && hm_options.ace == HM_ACE_ON))
+		return;
+	if (text != NULL && !hm_ace_state_set(text))
+		hm_options_refuse(&hm_options.ace_state, "SIZE:BYTES of classes, patience:N");
+	if (!hm_heap_is_static(hm_tls_heap))
+		hm_budget_reset(hm_tls_heap);
+}
+
+/* What lives for a hundred blocks touches few classes, and the state seldom changes. */
+void hm_budget_begin_again(struct hm_heap *h)
+{
+	if (h->version != hm_ace_state_version() ||
+	    h->share != hm_ace_state_share(hm_heaps_in_use())) {
+		hm_budget_reset(h);
+		return;
+	}
+	for (unsigned i = 0; i < HM_CLASS_WORDS; i++) {
+		for (uint64_t m = h->touched[i]; m != 0; m &= m - 1)
+			begin(h, i * 64 + hm_ctz64(m));
+		h->touched[i] = 0;
+	}
+	h->patience = hm_ace_state_patience();
+}
+
+/* What a heap like this should begin with: what went home of late the next one wants back. */
+static unsigned wanted(const struct hm_heap *h, unsigned cls)
+{
+	const struct hm_bin *bin = &h->bins[cls];
+
+	if (bin->spilled != 0 && hm_budget_is_recent(h, bin))
+		return more_of(bin->budget, cls);
+	return bin->budget;
+}
+
+void hm_budget_leave(const struct hm_heap *h)
+{
+	if (hm_options.ace != HM_ACE_ON)
+		return;
+	hm_ace_state_end(h->patience);
+	for (unsigned i = 0; i < HM_CLASS_WORDS; i++) {
+		for (uint64_t m = h->touched[i] | hm_ace_state_raised(i); m != 0; m &= m - 1) {
+			unsigned cls = i * 64 + hm_ctz64(m);
+
+			hm_ace_state_learn(cls, wanted(h, cls), h->bins[cls].mark.p != NULL);
+		}
 	}
 }
 
@@ -45,6 +122,7 @@ void hm_budget_sweep(struct hm_heap *h)
 		struct hm_bin *bin = &h->bins[cls];
 
 		if (bin->quiet && bin->budget > hm_classes[cls].first) {
+			hm_budget_touch(h, cls);
 			set(h, cls, hm_classes[cls].first);
 			hm_release_class(h, cls);
 		}
@@ -57,15 +135,14 @@ void hm_budget_double(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
 	size_t max = hm_ace_cache_max(hm_heaps_in_use());
-	unsigned want = bin->budget == 0 ? 1 : 2u * bin->budget;
+	unsigned want = more_of(bin->budget, cls);
 
-	/* A heap that was made before the options were read. */
-	if (hm_unlikely(!hm_options.ace)) {
-		set(h, cls, hm_classes[cls].budget);
+	/* Off: a heap that was made before the options were read. */
+	if (hm_unlikely(hm_options.ace != HM_ACE_ON)) {
+		if (hm_options.ace == HM_ACE_OFF)
+			set(h, cls, hm_classes[cls].budget);
 		return;
 	}
-	if (want > hm_classes[cls].budget)
-		want = hm_classes[cls].budget;
 	/* One block may always stay: else each pair of a large one would take and give a span. */
 	if (want == 1 || h->budgets + bytes_of(cls, want - bin->budget) <= max)
 		set(h, cls, want);

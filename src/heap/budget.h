@@ -11,7 +11,7 @@
  * blocks home. So a class that was hot once leaves little behind, and one that is
  * hot has what it needs. (tcmalloc's thread caches grow and steal in the same way,
  * by bytes and by whole lists.)
- * called from: heap/release.c, heap/refill.c, heap/thread.c.
+ * called from: heap/init.c, heap/release.c, heap/refill.c, heap/thread.c.
  */
 #ifndef HM_HEAP_BUDGET_H
 #define HM_HEAP_BUDGET_H
@@ -22,8 +22,20 @@
 /* Doubles the budget, if the sum allows; else a sweep may be due. */
 void hm_budget_double(struct hm_heap *h, unsigned cls);
 
-/* All budgets as at first; with the option ace off as large as they get, and so for good. */
+/*
+ * All budgets as a heap begins with them: as others have learned (policy/ace_state.h), or as
+ * was given; with the option ace off as large as they get. Frozen or off, they stay so.
+ */
 void hm_budget_reset(struct hm_heap *h);
+
+/* From the constructor: the options are known. */
+void hm_budget_start(void);
+
+/* The same for the heap of a thread that ended. */
+void hm_budget_begin_again(struct hm_heap *h);
+
+/* The heap's thread ends: what it has learned is for those that come. */
+void hm_budget_leave(const struct hm_heap *h);
 
 /*
  * The class wants back what it has spilled or was about to, or mallocs as much as it
@@ -43,6 +55,12 @@ void hm_budget_sweep(struct hm_heap *h);
  * a program that goes from class to class gains nothing by keeping some of each.
  */
 #define HM_BUDGET_RECENT 64
+
+/* The class spent its budget, or loses it. */
+hm_inline void hm_budget_touch(struct hm_heap *h, unsigned cls)
+{
+	h->touched[cls / 64] |= HM_CLASS_BIT(cls);
+}
 
 /* Blocks of the class go home. */
 hm_inline void hm_budget_spilled(struct hm_heap *h, unsigned cls)

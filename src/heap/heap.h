@@ -93,6 +93,9 @@ struct hm_heap {
 	size_t purged, wanted; /* bytes of holes: by the last look, and taken again since */
 	unsigned patience;
 	size_t budgets; /* bytes of all classes' budgets */
+	uint64_t touched[HM_CLASS_WORDS]; /* bits: classes that spent theirs, or had it changed */
+	uint32_t version; /* of the state that it began with (policy/ace_state.h) */
+	unsigned share;   /* how much of that */
 	unsigned asked; /* times that a slab was wanted: each some-th asks for limits */
 	unsigned events; /* spills and refills: the time by which a spill is recent */
 	unsigned refused; /* times that these could not grow since the last sweep */

@@ -10,6 +10,7 @@
 #include "heap/thread.h"
 
 #include "heap/background.h"
+#include "heap/budget.h"
 #include "heap/fork.h"
 #include "heap/prewarm.h"
 #include "policy/options.h"
@@ -19,6 +20,7 @@ const char hm_init_linked = 1;
 __attribute__((constructor(101))) static void init(void)
 {
 	hm_options_read_environment();
+	hm_budget_start();
 	if (hm_options.check)
 		hm_thread_start_checked();
 	hm_thread_start();

@@ -254,6 +254,7 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 
 	sll->budget = hm_budget_countdown(budget);
 	bin->quiet = false;
+	hm_budget_touch(h, cls);
 	if (budget == 0) {
 		spill_part(h, &sll->head, cls);
 		return;

@@ -20,6 +20,7 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
+#include "policy/ace_state.h"
 
 #include <pthread.h>
 
@@ -65,11 +66,27 @@ static struct {
 #define HEAP_CHUNK ((size_t)64 << 10)
 #define HEAP_STRIDE hm_align_up(sizeof(struct hm_heap), HEAP_ALIGN)
 
+/* The bounds of looks for holes, as a heap without slabs has them. */
+static void reset_looks(struct hm_heap *h)
+{
+	h->freed_max = hm_ace_look_least(hm_heaps_in_use());
+	h->turned_max = hm_ace_look_turned(0, hm_heaps_in_use(), hm_ace_state_patience());
+	h->turned = 0;
+	h->purged = h->wanted = 0;
+	h->look.busy = false;
+}
+
+/* Of the thread that had it nothing is left, and what it did is nothing to this one. */
+static void begin_again(struct hm_heap *h)
+{
+	reset_looks(h);
+	hm_budget_begin_again(h);
+}
+
 void hm_heap_reset(struct hm_heap *h)
 {
 	hm_classes_fill_lookup(h->lookup);
-	h->freed_max = hm_ace_look_least(hm_heaps_in_use());
-	h->turned_max = hm_ace_look_turned(0, hm_heaps_in_use(), 0);
+	reset_looks(h);
 	h->given_max = hm_ace_look_after(0, 0, 1);
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->sll[cls].head.p = NULL;
@@ -169,7 +186,8 @@ static struct hm_heap *take_unused(void)
 	return h;
 }
 
-static struct hm_heap *acquire_heap(void)
+/* *used: a thread ended with it. */
+static struct hm_heap *acquire_heap(bool *used)
 {
 	struct hm_heap *h;
 
@@ -177,6 +195,7 @@ static struct hm_heap *acquire_heap(void)
 	h = find_own();
 	if (h == NULL)
 		h = take_unused();
+	*used = h != NULL && h->exiting;
 	if (h != NULL)
 		h->exiting = false;
 	hm_lock_release(&heaps.lock);
@@ -212,12 +231,15 @@ static void watch_exit(struct hm_heap *h)
 struct hm_heap *hm_heap_init_thread(void)
 {
 	struct hm_heap *h;
+	bool used;
 
 	if (hm_load_relaxed(&heaps.checked))
 		return hm_tls_heap = &hm_checked_heap;
-	h = acquire_heap();
+	h = acquire_heap(&used);
 	if (h == NULL)
 		return &hm_late_heap; /* for this call: the next miss tries again */
+	if (used)
+		begin_again(h);
 	hm_tls_heap = h;
 	watch_exit(h);
 	return h;
@@ -243,6 +265,7 @@ static void at_thread_exit(void *arg)
 	}
 	hm_tls_heap = &hm_late_heap;
 	hm_release_all(h);
+	hm_budget_leave(h);
 	release_heap(h);
 }
 

@@ -31,6 +31,12 @@ size_t hm_ace_cache_max(unsigned heaps)
 	return each > CACHE_LEAST ? each : CACHE_LEAST;
 }
 
+/* Of many a thread may do little and sleep for long: with what others need it keeps more. */
+size_t hm_ace_start_max(unsigned heaps)
+{
+	return (hm_ace_cache_max(heaps) - CACHE_LEAST) / 2 + CACHE_LEAST / 8;
+}
+
 size_t hm_ace_lately(size_t lately, size_t in_use)
 {
 	return lately <= in_use ? in_use : lately - (lately - in_use) / 256;
@@ -105,14 +111,12 @@ size_t hm_ace_look_patiently(size_t after, unsigned patience, size_t live, unsig
 	return after < most >> patience ? after << patience : most;
 }
 
-#define PATIENCE_MAX 10
-
 unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted)
 {
-	if (!hm_options.ace)
-		return 0;
+	if (hm_options.ace != HM_ACE_ON)
+		return hm_options.ace == HM_ACE_OFF ? 0 : patience;
 	if (purged > 0 && wanted >= purged / 2)
-		return patience < PATIENCE_MAX ? patience + 1 : patience;
+		return patience < HM_ACE_PATIENCE_MAX ? patience + 1 : patience;
 	return patience > 0 && wanted < purged / 8 ? patience - 1 : patience;
 }
 

@@ -17,6 +17,9 @@ unsigned hm_ace_partial_max(unsigned heaps);
 /* Bytes that the budgets of a heap's lists come to at most (heap/budget.h). */
 size_t hm_ace_cache_max(unsigned heaps);
 
+/* Bytes of these that a heap may begin with, from what others have learned. */
+size_t hm_ace_start_max(unsigned heaps);
+
 /* Slabs in use of late: what was, less a part of what went each time that some come or go. */
 size_t hm_ace_lately(size_t lately, size_t in_use);
 
@@ -36,8 +39,9 @@ size_t hm_ace_look_turned(size_t live, unsigned heaps, unsigned patience);
 
 /*
  * A thread may go in circles: what a look purged, it wants again before the next.
- * How many times longer, as a power of two, it then goes without; 0 to 10.
+ * How many times longer, as a power of two, it then goes without.
  */
+#define HM_ACE_PATIENCE_MAX 10
 unsigned hm_ace_patience(unsigned patience, size_t purged, size_t wanted);
 
 /* What hm_ace_look_after said, with patience: to dirty_max, which heaps share, or half of live. */

@@ -217,7 +217,9 @@ static void add_expected(struct hm_text *t, const struct hm_option_info *row)
 	}
 }
 
-static hm_cold void report_bad(const struct hm_option_info *row, const char *value)
+/* expected: in words; NULL: as the row's type says. */
+static hm_cold void report_bad(const struct hm_option_info *row, const char *value,
+			       const char *expected)
 {
 	char buf[256];
 	struct hm_text t;
@@ -228,7 +230,10 @@ static hm_cold void report_bad(const struct hm_option_info *row, const char *val
 	hm_text_char(&t, '=');
 	add_quoted(&t, value, hm_str_length(value));
 	hm_text_str(&t, ": not ");
-	add_expected(&t, row);
+	if (expected != NULL)
+		hm_text_str(&t, expected);
+	else
+		add_expected(&t, row);
 	hm_text_str(&t, "; ignored");
 	report(&t);
 }
@@ -327,8 +332,17 @@ void hm_options_read_environment(void)
 		const char *value = look_up(table[i].env);
 
 		if (value != NULL && !set_row(i, value) && hm_options.verbose != 0)
-			report_bad(&table[i], value);
+			report_bad(&table[i], value, NULL);
 	}
 	if (hm_options.verbose != 0)
 		report_unknown();
+}
+
+void hm_options_refuse(uint64_t *value, const char *expected)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (values[i] == value && hm_options.verbose != 0)
+			report_bad(&table[i], hm_option_text(*value), expected);
+	}
+	*value = 0;
 }

@@ -17,7 +17,8 @@ struct hm_options {
 #undef HM_OPTION
 };
 
-/* The words of the option thp. */
+/* The words of the options ace and thp. */
+enum hm_ace { HM_ACE_OFF, HM_ACE_FROZEN, HM_ACE_ON };
 enum hm_thp { HM_THP_AUTO, HM_THP_NEVER, HM_THP_ALWAYS };
 
 /* Holds the defaults from the first instruction on (statically initialised). */
@@ -35,6 +36,12 @@ hm_inline const char *hm_option_text(uint64_t value)
 {
 	return (const char *)(uintptr_t)value;
 }
+
+/*
+ * A TEXT option's value, which is in hm_options, turned out to be none of what is expected: it is
+ * taken back, and reported as a bad value is.
+ */
+void hm_options_refuse(uint64_t *value, const char *expected);
 
 /*
  * Parses `value` for option `name` into *out; of a TEXT that is `value` itself.

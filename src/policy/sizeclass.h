@@ -53,6 +53,10 @@ struct hm_class {
 
 extern const struct hm_class hm_classes[HM_CLASSES];
 
+/* A bit for each class. */
+#define HM_CLASS_WORDS ((HM_CLASSES + 63) / 64)
+#define HM_CLASS_BIT(cls) ((uint64_t)1 << (cls) % 64)
+
 /* Class of a request by 16-byte steps, for n <= HM_TINY_REQUEST_MAX: the index
  * is (n + HM_TINY_PAD) >> 4. Each heap keeps a copy, scaled by two (cache.h). */
 enum {

@@ -19,6 +19,8 @@
 #include "heap/room.h"
 #include "os/os.h"
 #include "os/print.h"
+#include "policy/ace_state.h"
+#include "policy/options.h"
 #include "policy/sizeclass.h"
 #include "pool/pool.h"
 #include "slab/remote.h"
@@ -227,6 +229,48 @@ static void print_failures(int fd, const struct hm_failure_counts *f)
 	print_line(fd, "map errno", (uint64_t)f->map_errno, 0);
 }
 
+/* What a heap has learned by now, where that is more. */
+RACY static void add_learned(struct hm_heap *h, void *arg)
+{
+	struct hm_ace_state *s = arg;
+
+	if (!h->in_use)
+		return;
+	for (unsigned i = 0; i < HM_CLASSES; i++) {
+		int over = h->bins[i].budget - hm_classes[i].first;
+
+		if (over > s->over[i])
+			s->over[i] = (int16_t)over;
+	}
+	if (h->patience > s->patience)
+		s->patience = (uint8_t)h->patience;
+}
+
+size_t hm_stats_ace(char *buf, size_t size)
+{
+	struct hm_ace_state s;
+
+	hm_ace_state_get(&s);
+	if (hm_options.ace == HM_ACE_ON)
+		hm_heaps_each(add_learned, &s);
+	return hm_ace_state_text(&s, buf, size);
+}
+
+static void print_ace(int fd)
+{
+	static const char *const modes[] = {
+		[HM_ACE_OFF] = "off", [HM_ACE_FROZEN] = "frozen", [HM_ACE_ON] = "on",
+	};
+	char text[HM_ACE_TEXT];
+
+	print_text(fd, "hakmem: ace: ");
+	print_text(fd, modes[hm_options.ace]);
+	print_text(fd, "\nhakmem: ace_state: ");
+	hm_stats_ace(text, sizeof text);
+	print_text(fd, text);
+	print_text(fd, "\n");
+}
+
 static void print_background(int fd)
 {
 	char line[LINE_SIZE];
@@ -268,5 +312,6 @@ void hm_stats_print(int fd)
 	print_limits(fd, &st);
 	print_failures(fd, &st.failures);
 	print_classes(fd, &st);
+	print_ace(fd);
 	print_background(fd);
 }

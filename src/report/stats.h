@@ -38,4 +38,7 @@ void hm_stats_collect(struct hm_stats *out);
 /* Some lines of text to a file descriptor. No allocation, no stdio. */
 void hm_stats_print(int fd);
 
+/* What threads have learned, as a text (policy/ace_state.h); its length. */
+size_t hm_stats_ace(char *buf, size_t size);
+
 #endif

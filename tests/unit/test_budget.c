@@ -184,7 +184,7 @@ END_TEST
 /* Without learning budgets are as large as they get from the start, whatever happens. */
 START_TEST(fixed)
 {
-	hm_options.ace = 0;
+	hm_options.ace = HM_ACE_OFF;
 	begin();
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
@@ -197,13 +197,13 @@ START_TEST(fixed)
 	must(hm_tls_heap->budgets == sum());
 	must(hm_ace_patience(3, 100, 100) == 0);
 	/* One that was made before the option was known. */
-	hm_options.ace = 1;
+	hm_options.ace = HM_ACE_ON;
 	begin();
-	hm_options.ace = 0;
+	hm_options.ace = HM_ACE_OFF;
 	for (unsigned i = 0; i < 20; i++)
 		alloc_and_free(20, hm_classes[20].budget);
 	must(bin_of(20)->budget == hm_classes[20].budget);
-	hm_options.ace = 1;
+	hm_options.ace = HM_ACE_ON;
 }
 END_TEST
 

@@ -109,12 +109,13 @@ START_TEST(table_is_sound)
 		ck_assert_uint_le(a->min, a->dflt);
 		ck_assert_uint_le(a->dflt, a->max);
 		ck_assert(strcmp(a->type, "BOOL") == 0 || strcmp(a->type, "NUMBER") == 0 ||
-			  is_word_type(a));
+			  strcmp(a->type, "TEXT") == 0 || is_word_type(a));
 		ck_assert(strncmp(a->env, "HAKMEM_", 7) == 0);
 		ck_assert_int_eq(strcasecmp(a->env + 7, a->name), 0);
 		ck_assert_uint_gt(strlen(a->text), 10);
 		ck_assert(hm_options_parse(a->name, "1", &v) ==
 			  (a->type[0] != 'W' && a->min <= 1 && a->max >= 1));
+		ck_assert(a->type[0] != 'T' || a->dflt == 0);
 		for (unsigned i = 0; i < n; i++)
 			ck_assert_str_ne(a->name, hm_options_info(i)->name);
 	}
@@ -139,6 +140,8 @@ START_TEST(parse_good)
 		{ "stats", "off", 0 }, { "verbose", "false", 0 },
 		{ "thp", "auto", HM_THP_AUTO }, { "thp", "never", HM_THP_NEVER },
 		{ "thp", "always", HM_THP_ALWAYS },
+		{ "ace", "off", HM_ACE_OFF }, { "ace", "frozen", HM_ACE_FROZEN },
+		{ "ace", "on", HM_ACE_ON },
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -167,7 +170,8 @@ START_TEST(parse_bad)
 		{ "prewar", "1" }, { "PREWARM", "1" }, { "thp", "" }, { "thp", "0" },
 		{ "thp", "1" }, { "thp", "alway" }, { "thp", "alwayss" }, { "thp", "Auto" },
 		{ "thp", "auto|never" }, { "thp", "auto " }, { "thp", "|" }, { "thp", ")" },
-		{ "thp", "madvise" },
+		{ "thp", "madvise" }, { "ace", "1" }, { "ace", "yes" }, { "ace", "" },
+		{ "ace", "froze" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
