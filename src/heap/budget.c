@@ -106,7 +106,7 @@ void hm_budget_leave(const struct hm_heap *h)
 {
 	if (hm_options.ace != HM_ACE_ON)
 		return;
-	hm_ace_state_end(h->patience);
+	hm_ace_state_learn_patience(hm_ace_patience(h->patience, h->purged, h->wanted), h->looked);
 	for (unsigned i = 0; i < HM_CLASS_WORDS; i++) {
 		for (uint64_t m = h->touched[i] | hm_ace_state_raised(i); m != 0; m &= m - 1) {
 			unsigned cls = i * 64 + hm_ctz64(m);

@@ -78,6 +78,7 @@ struct hm_heap {
 	uint8_t kept_one;    /* the class of one-block spans that has free ones; 0: none */
 	bool alone;          /* it adopts no slab, and gives up none that others could adopt */
 	uint8_t failure;     /* enum hm_failure: why a refill failed */
+	bool looked;         /* for holes, since its thread has it */
 	bool asking;         /* its thread is in the program's handler (room.h) */
 	struct hm_heap **tls;     /* where its thread's TLS pointer is; NULL: nobody's */
 	struct hm_heap *tls_next; /* with the same hash of that */

@@ -103,6 +103,7 @@ static void begin(struct hm_heap *h)
 	hm_release_unused(h);
 	h->patience = hm_ace_patience(h->patience, h->purged, h->wanted);
 	h->purged = h->wanted = 0;
+	h->looked = true;
 	h->look = (struct hm_look){ .busy = true };
 	enter_class(h, 0);
 	h->freed_max = 0; /* each call comes here until it is done */

@@ -17,9 +17,12 @@
 #define RISE 2
 #define FALL 32
 
+/* Of votes: the classes' budgets, then the patience. */
+enum { PATIENCE = HM_CLASSES, KNOBS };
+
 static struct {
 	_Atomic int16_t over[HM_CLASSES];
-	_Atomic int8_t votes[HM_CLASSES];
+	_Atomic int8_t votes[KNOBS]; /* above 0: that it rises */
 	/* The most that any heap had. */
 	_Atomic int16_t most[HM_CLASSES];
 	_Atomic uint8_t most_patience;
@@ -106,7 +109,6 @@ static void sum_up(void)
 static void move(unsigned cls, int over)
 {
 	hm_store_relaxed(&state.over[cls], (int16_t)over);
-	hm_store_relaxed(&state.votes[cls], 0);
 	sum_up();
 }
 
@@ -121,44 +123,55 @@ static void rise(unsigned cls, int over, int ended)
 		move(cls, more);
 }
 
-void hm_ace_state_end(unsigned patience)
+/*
+ * One more heap says higher (1), lower (-1) or neither: which way the value goes now. Each that
+ * says otherwise takes back all that was said before.
+ */
+static int vote(unsigned knob, int says)
 {
-	if (patience > hm_load_relaxed(&state.most_patience))
-		hm_store_relaxed(&state.most_patience, (uint8_t)patience);
+	int before = hm_load_relaxed(&state.votes[knob]), votes = 0, goes = 0;
+
+	if (says > 0)
+		votes = before > 0 ? before + 1 : 1;
+	else if (says < 0)
+		votes = before < 0 ? before - 1 : -1;
+	if (votes >= RISE || votes <= -FALL) {
+		votes = 0;
+		goes = says;
+	}
+	if (votes != before)
+		hm_store_relaxed(&state.votes[knob], (int8_t)votes);
+	return goes;
 }
 
-/* Each vote against the last ones takes all of them back. */
-static void vote(unsigned cls, int over, int ended, bool spent)
+void hm_ace_state_learn_patience(unsigned ended, bool looked)
 {
-	int votes = hm_load_relaxed(&state.votes[cls]);
+	unsigned at = hm_ace_state_patience();
+	int goes;
 
-	if (ended > over) {
-		votes = votes > 0 ? votes + 1 : 1;
-		if (votes >= RISE) {
-			rise(cls, over, ended);
-			return;
-		}
-	} else if (spent || over <= 0) {
-		votes = 0;
-	} else {
-		votes = votes < 0 ? votes - 1 : -1;
-		if (votes <= -FALL) {
-			move(cls, over / 2);
-			return;
-		}
-	}
-	if (votes != hm_load_relaxed(&state.votes[cls]))
-		hm_store_relaxed(&state.votes[cls], (int8_t)votes);
+	if (ended > hm_load_relaxed(&state.most_patience))
+		hm_store_relaxed(&state.most_patience, (uint8_t)ended);
+	if (!hm_options.learn)
+		return;
+	goes = vote(PATIENCE, ended > at ? 1 : at == 0 || (looked && ended == at) ? 0 : -1);
+	if (goes != 0)
+		hm_store_relaxed(&state.patience, (uint8_t)((int)at + goes));
 }
 
 void hm_ace_state_learn(unsigned cls, unsigned budget, bool spent)
 {
-	int ended = (int)budget - hm_classes[cls].first;
+	int ended = (int)budget - hm_classes[cls].first, over, goes;
 
 	if (ended > hm_load_relaxed(&state.most[cls]))
 		hm_store_relaxed(&state.most[cls], (int16_t)ended);
-	if (hm_options.learn)
-		vote(cls, hm_load_relaxed(&state.over[cls]), ended, spent);
+	if (!hm_options.learn)
+		return;
+	over = hm_load_relaxed(&state.over[cls]);
+	goes = vote(cls, ended > over ? 1 : spent || over <= 0 ? 0 : -1);
+	if (goes > 0)
+		rise(cls, over, ended);
+	else if (goes < 0)
+		move(cls, over / 2);
 }
 
 /* ---- The text ---- */
@@ -245,8 +258,9 @@ bool hm_ace_state_set(const char *text)
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		hm_store_relaxed(&state.over[cls], new.over[cls]);
 		hm_store_relaxed(&state.most[cls], new.over[cls]);
-		hm_store_relaxed(&state.votes[cls], 0);
 	}
+	for (unsigned i = 0; i < KNOBS; i++)
+		hm_store_relaxed(&state.votes[i], 0);
 	hm_store_relaxed(&state.patience, new.patience);
 	hm_store_relaxed(&state.most_patience, new.patience);
 	sum_up();

@@ -3,9 +3,9 @@
  *
  * owns: the state: for each class the budget (heap/budget.h) that a heap begins
  * with, and the patience (ace.h).
- * A class's value rises when RISE heaps ended with a higher one, to twice its
- * value at most, and falls by half when so many more (FALL) never spent theirs: so one
- * thread of another kind changes nothing, and a value does not swing. Only
+ * A value rises when two heaps ended with a higher one, a budget to twice what it was
+ * at most, the patience by one; it falls, by half or one, when 32 in a row had no use for
+ * it: so one thread of another kind changes nothing, and a value does not swing. Only
  * threads that end count, and what they counted; the clock has no part. Threads that
  * end at the same time may lose each other's word, which is a vote less.
  * As a text the state can be kept and given to a later run, to begin with (option
@@ -46,11 +46,12 @@ uint32_t hm_ace_state_version(void);
 /* Bits of classes whose value is above the first one: those of 64 classes. */
 uint64_t hm_ace_state_raised(unsigned word);
 
-/* A heap ends, with this patience. */
-void hm_ace_state_end(unsigned patience);
-
-/* A heap ended with this budget of the class, and spent it once or never. */
+/*
+ * A heap ended with this budget of the class, and spent it once or never; with this patience,
+ * and looked for holes or did not.
+ */
 void hm_ace_state_learn(unsigned cls, unsigned budget, bool spent);
+void hm_ace_state_learn_patience(unsigned ended, bool looked);
 
 /*
  * The state from a text: items "SIZE:BYTES", the size of a class as the statistics show it and
