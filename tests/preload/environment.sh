@@ -57,6 +57,7 @@ done < <(sed -n 's/^HM_OPTION(//p' "$HM_SRCDIR/src/policy/options.def" |
 	awk -F', *' '
 		$3 ~ /^WORD/ { gsub(/WORD\(|\)/, "", $3); n = split($3, words, "|")
 			for (i = 1; i <= n; i++) print $2, words[i]; next }
+		$3 == "TEXT" { next }
 		$5 ~ /^[0-9]+$/ && $6 ~ /^[0-9]+$/ { print $2, $5; print $2, $6 }')
 [ ${#settings[@]} -gt 4 ] || hard_error "cannot read options.def"
 for setting in "${settings[@]}"; do
@@ -64,6 +65,13 @@ for setting in "${settings[@]}"; do
 	run_preloaded HAKMEM_VERBOSE=1 "$setting" "$show"
 	expect "$setting" 0
 done
+# What a TEXT may be is its reader's to say.
+for setting in HAKMEM_ACE_STATE= HAKMEM_ACE_STATE=patience:10; do
+	run_preloaded HAKMEM_VERBOSE=1 "$setting" "$show"
+	expect "$setting" 0
+done
+run_preloaded HAKMEM_VERBOSE=1 "HAKMEM_ACE_STATE=patience:3 17:17" "$show"
+expect_lines "a state that is none" "HAKMEM_ACE_STATE=patience:3 17:17: not SIZE:BYTES"
 run_preloaded HAKMEM_PREWARM=2 "$show"
 expect "HAKMEM_PREWARM=2" 0
 run_preloaded HAKMEM_STATS=1 "$show"
