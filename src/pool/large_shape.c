@@ -88,7 +88,7 @@ struct hm_large *hm_large_map(const struct hm_large_shape *s, size_t span, bool 
 
 	if (s->align <= HM_SUPERSLAB_SIZE)
 		return hm_range_map(span, huge);
-	p = hm_os_map_aligned(span + surplus, s->align, *huge);
+	p = hm_os_map_aligned(span + surplus, s->align, *huge && !hm_ace_huge_always());
 	if (p == NULL)
 		return NULL;
 	if (!hm_os_unmap(p, surplus)) {
