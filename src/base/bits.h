@@ -36,6 +36,16 @@ hm_inline unsigned hm_log2(size_t n)
 	return (unsigned)(sizeof(unsigned long) * 8 - 1) - (unsigned)__builtin_clzl(n);
 }
 
+hm_inline unsigned hm_ctz64(uint64_t n)
+{
+	return (unsigned)__builtin_ctzll(n);
+}
+
+hm_inline unsigned hm_log2_64(uint64_t n)
+{
+	return 63 - (unsigned)__builtin_clzll(n);
+}
+
 hm_inline unsigned hm_ctz32(uint32_t n)
 {
 	return (unsigned)__builtin_ctz(n);

@@ -18,6 +18,7 @@
 #include "policy/limit.h"
 #include "pool/large.h"
 #include "pool/pool.h"
+#include "pool/range.h"
 #include "pool/waiting.h"
 #include "space/registry.h"
 
@@ -32,12 +33,14 @@ static void before(void)
 	hm_waiting_fork_take();
 	hm_pool_fork_take();
 	hm_large_fork_take();
+	hm_range_fork_take();
 	hm_registry_fork_take();
 }
 
 static void after(bool child)
 {
 	hm_registry_fork_release(child);
+	hm_range_fork_release(child);
 	hm_large_fork_release(child);
 	hm_pool_fork_release(child);
 	hm_waiting_fork_release(child);

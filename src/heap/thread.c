@@ -109,7 +109,7 @@ static struct hm_heap *new_heap(void)
 
 	if ((size_t)(heaps.chunk_end - heaps.chunk) < HEAP_STRIDE) {
 		size_t page = hm_os_page_size();
-		char *chunk = hm_os_map_aligned(hm_align_up(HEAP_CHUNK, page), page);
+		char *chunk = hm_os_map_aligned(hm_align_up(HEAP_CHUNK, page), page, false);
 
 		if (chunk == NULL)
 			return NULL;

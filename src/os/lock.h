@@ -22,6 +22,7 @@ enum hm_rank {
 	HM_RANK_WAITING,  /* one a class: slabs that wait for adoption */
 	HM_RANK_POOL,     /* superslabs and their free slabs */
 	HM_RANK_LARGE,    /* large blocks and their cache */
+	HM_RANK_RANGE,    /* retained ranges of addresses */
 	HM_RANK_REGISTRY, /* growing the registry */
 	HM_RANK_META,     /* metadata memory */
 	HM_RANK_OS,       /* the mapping hint */

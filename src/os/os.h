@@ -2,7 +2,7 @@
  * os.h - what the library asks of the operating system, with the promises of
  * each call. The only floor that makes system calls.
  *
- * owns: the page size, the mapping hint.
+ * owns: the page size, the counters of system calls.
  * Every function keeps errno; failure is a value, never an abort. None
  * allocates. Tests replace the calls through hm_os_hooks.
  * called from: every floor above.
@@ -21,8 +21,19 @@ size_t hm_os_page_size(void);
  * page). NULL when the kernel refuses. Tries the address below the last such
  * mapping first, so that one system call is the rule; maps more and trims as
  * the fall-back. Nothing is touched. Thread-safe.
+ * apart: among others that stand apart (place.h), as what asks for huge pages does; for
+ * multiples of 2 MiB as the alignment, else it means nothing.
  */
-void *hm_os_map_aligned(size_t size, size_t align);
+void *hm_os_map_aligned(size_t size, size_t align, bool apart);
+
+/* Maps exactly [p, p+size), where nothing is; page multiples. False when something is. */
+bool hm_os_map_at(void *p, size_t size);
+
+/*
+ * Does it cost nobody anything to keep addresses mapped that have no memory? No under strict
+ * overcommit, RLIMIT_AS or RLIMIT_DATA, or when these cannot be read. Two system calls.
+ */
+bool hm_os_addresses_are_free(void);
 
 /* Unmaps exactly [p, p+size), page multiples. False when the kernel refused (map count). */
 bool hm_os_unmap(void *p, size_t size);
@@ -51,10 +62,16 @@ bool hm_os_remap_in_place(void *p, size_t old_size, size_t new_size);
 /*
  * Moves the mapping [p, p+old) to a new address that is a multiple of `align`
  * and makes it new_size long. NULL when refused; the old mapping is then whole.
- * accept, if not NULL, is asked of the new address before anything moves.
+ * apart: as above. accept, if not NULL, is asked of the new address before anything moves.
  */
-void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align,
+void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align, bool apart,
 		       bool (*accept)(void *target));
+
+/*
+ * The same onto [target, target+new_size), which is mapped and the caller's, and longer than
+ * the old one. False: the target is gone, and the old mapping is whole.
+ */
+bool hm_os_remap_onto(void *p, size_t old_size, size_t new_size, void *target);
 
 /* Monotonic milliseconds, coarse. */
 uint64_t hm_os_now_ms(void);

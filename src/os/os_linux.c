@@ -1,7 +1,7 @@
 /*
  * os_linux.c - the OS contract (os.h) on Linux 4.18 and later.
  *
- * owns: the page size, the mapping hint, the counters of system calls.
+ * owns: the page size, the counters of system calls.
  * called from: every floor above.
  * Reads, writes and futexes go through syscall(2): the libc functions of those
  * names are cancellation points, and malloc must not be one.
@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "os/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,20 +34,11 @@
 #define SYS_futex SYS_futex_time64
 #endif
 
-/* Low addresses are left to those who need them (brk, MAP_32BIT): no hint leads there. */
-#if UINTPTR_MAX > 0xffffffffu
-#define HINT_FLOOR ((uintptr_t)1 << 32)
-#else
-#define HINT_FLOOR ((uintptr_t)1 << 24)
-#endif
-
 #define RW (PROT_READ | PROT_WRITE)
 
 bool (*hm_os_fail_hook)(const char *call);
 struct hm_os_counts hm_os_counts;
 
-/* Base of the lowest aligned mapping so far; 0 when there is none. A guess, never trusted. */
-static _Atomic uintptr_t map_hint;
 static _Atomic size_t page_size;
 /* Targets of refused moves that had to stay; after some, blocks are no longer moved. */
 static _Atomic unsigned lost_targets;
@@ -126,26 +118,6 @@ size_t hm_os_page_size(void)
 	return size;
 }
 
-/*
- * Reserves the place below the last mapping, for this caller alone: two
- * threads do not try the same. Before the first, the place below this thread's
- * static TLS, which the loader has put among its own mappings. 0: no guess.
- */
-static uintptr_t hint_take(size_t size, size_t align)
-{
-	uintptr_t old = hm_load_relaxed(&map_hint), from, next;
-
-	do {
-		from = old != 0 ? old : (uintptr_t)&errno;
-		if (from <= HINT_FLOOR || from - HINT_FLOOR < size)
-			return 0;
-		next = hm_align_down(from - size, align);
-		if (next < HINT_FLOOR)
-			return 0;
-	} while (!hm_cas_weak_acq_rel(&map_hint, &old, next));
-	return next;
-}
-
 /* More than needed, then the ends cut off. An end that will not go is only address space. */
 static uintptr_t map_and_trim(size_t size, size_t align, int prot)
 {
@@ -167,46 +139,62 @@ static uintptr_t map_and_trim(size_t size, size_t align, int prot)
 	return start;
 }
 
+static uintptr_t place(size_t size, size_t align, bool apart)
+{
+	return hm_place_take(size, align, apart, hm_load_relaxed(&hm_os_counts.mapped_bytes) -
+			     hm_load_relaxed(&hm_os_counts.unmapped_bytes));
+}
+
 /*
- * First at the hint. The kernel's own choice, when it is another, is mostly
- * the top of a hole, so the aligned address below is tried next: no more
- * address space than asked for, which counts under RLIMIT_AS and strict
- * overcommit. Only then more is mapped and trimmed.
+ * Somebody else is there: the kernel's own choice, when it is another, is mostly the top of a
+ * hole, so the aligned address below is tried next. What stands apart begins a new window.
  */
-static void *map_aligned(size_t size, size_t align, int prot)
+static uintptr_t next_place(uintptr_t got, size_t size, size_t align, bool apart)
+{
+	if (!apart)
+		return hm_align_down(got, align);
+	hm_place_leave_window();
+	return place(size, align, true);
+}
+
+/*
+ * First at the hint, then at another: no more address space than asked for, which counts
+ * under RLIMIT_AS and strict overcommit. Only then more is mapped and trimmed.
+ */
+static void *map_aligned(size_t size, size_t align, int prot, bool apart)
 {
 	uintptr_t want, got;
 
 	if (align <= hm_os_page_size())
 		return raw_map(0, size, prot, 0);
-	want = hint_take(size, align);
+	want = place(size, align, apart);
 	for (int tries = 0; tries < 2; tries++) {
 		got = (uintptr_t)raw_map(want, size, prot, 0);
 		if (got == 0)
 			return NULL;
 		if ((got & (align - 1)) == 0) {
-			if (got != want || tries > 0)
-				hm_store_relaxed(&map_hint, got);
+			if (!apart && (got != want || tries > 0))
+				hm_place_found(got);
 			return (void *)got;
 		}
 		/* Merged with a neighbour at the map count's limit it cannot go: stop here. */
 		if (!raw_unmap(got, size))
 			return NULL;
-		want = hm_align_down(got, align);
+		want = next_place(got, size, align, apart);
 	}
 	got = map_and_trim(size, align, prot);
 	if (got != 0)
-		hm_store_relaxed(&map_hint, got);
+		hm_place_found(got);
 	return (void *)got;
 }
 
-void *hm_os_map_aligned(size_t size, size_t align)
+void *hm_os_map_aligned(size_t size, size_t align, bool apart)
 {
 	int saved = errno;
 	void *p;
 
 	errno = 0;
-	p = map_aligned(size, align, RW);
+	p = map_aligned(size, align, RW, apart);
 	/* Without one: no address can be had for it. */
 	if (hm_unlikely(p == NULL))
 		hm_store_relaxed(&hm_os_counts.map_errno, errno != 0 ? errno : ENOMEM);
@@ -214,15 +202,25 @@ void *hm_os_map_aligned(size_t size, size_t align)
 	return p;
 }
 
+bool hm_os_map_at(void *p, size_t size)
+{
+	int saved = errno;
+	uintptr_t got = (uintptr_t)raw_map((uintptr_t)p, size, RW, MAP_FIXED_NOREPLACE);
+
+	/* Before Linux 4.17 the flag is unknown, and the address a hint. */
+	if (got != 0 && got != (uintptr_t)p)
+		(void)raw_unmap(got, size);
+	errno = saved;
+	return got == (uintptr_t)p;
+}
+
 bool hm_os_unmap(void *p, size_t size)
 {
 	int saved = errno;
-	uintptr_t base = (uintptr_t)p;
-	bool done = raw_unmap(base, size);
+	bool done = raw_unmap((uintptr_t)p, size);
 
-	/* The lowest goes: the next comes here again, so addresses do not run down for ever. */
-	if (done && hm_load_relaxed(&map_hint) == base)
-		(void)hm_cas_acq_rel(&map_hint, &base, base + size);
+	if (done)
+		hm_place_freed((uintptr_t)p, size);
 	errno = saved;
 	return done;
 }
@@ -331,36 +329,59 @@ static void forget_target(uintptr_t target, size_t size, int error)
 }
 
 /*
- * The target is reserved first (PROT_NONE: not charged), so that MREMAP_FIXED
- * replaces nothing but that. A block that shrinks moves whole and is cut
- * afterwards, since the kernel cuts before it can fail.
+ * Onto a target that is mapped and the caller's, so that MREMAP_FIXED replaces nothing but
+ * that. A block that shrinks moves whole and is cut afterwards, since the kernel cuts before
+ * it can fail.
  */
-void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align,
+static bool move_onto(void *p, size_t old_size, size_t new_size, void *target)
+{
+	size_t size = new_size > old_size ? new_size : old_size;
+
+	hm_add_relaxed(&hm_os_counts.remaps, 1);
+	if (!raw_remap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target)) {
+		forget_target((uintptr_t)target, size, errno);
+		return false;
+	}
+	hm_add_relaxed(&hm_os_counts.unmapped_bytes, old_size);
+	if (size > new_size)
+		(void)raw_unmap((uintptr_t)target + new_size, size - new_size);
+	return true;
+}
+
+static bool may_move(void)
+{
+	return hm_load_relaxed(&lost_targets) < LOST_TARGETS_MAX && !refused("mremap");
+}
+
+/* The target is reserved first; PROT_NONE: not charged. */
+void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align, bool apart,
 		       bool (*accept)(void *target))
 {
 	int saved = errno;
 	size_t size = new_size > old_size ? new_size : old_size;
-	void *target = NULL;
+	void *target = may_move() ? map_aligned(size, align, PROT_NONE, apart) : NULL;
 
-	if (hm_load_relaxed(&lost_targets) < LOST_TARGETS_MAX && !refused("mremap"))
-		target = map_aligned(size, align, PROT_NONE);
 	if (target != NULL && accept != NULL && !accept(target)) {
 		(void)raw_unmap((uintptr_t)target, size);
 		target = NULL;
 	}
-	if (target != NULL) {
-		hm_add_relaxed(&hm_os_counts.remaps, 1);
-		if (!raw_remap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target)) {
-			forget_target((uintptr_t)target, size, errno);
-			target = NULL;
-		} else {
-			hm_add_relaxed(&hm_os_counts.unmapped_bytes, old_size);
-			if (size > new_size)
-				(void)raw_unmap((uintptr_t)target + new_size, size - new_size);
-		}
-	}
+	if (target != NULL && !move_onto(p, old_size, new_size, target))
+		target = NULL;
 	errno = saved;
 	return target;
+}
+
+bool hm_os_remap_onto(void *p, size_t old_size, size_t new_size, void *target)
+{
+	int saved = errno;
+	bool done = false;
+
+	if (may_move())
+		done = move_onto(p, old_size, new_size, target);
+	else
+		(void)raw_unmap((uintptr_t)target, new_size);
+	errno = saved;
+	return done;
 }
 
 /* ---- clock, threads, files ---- */

@@ -20,14 +20,15 @@
 #include "pool/large_cache.h"
 #include "pool/large_shape.h"
 #include "pool/pool.h"
+#include "pool/range.h"
 #include "slab/layout.h"
 #include "space/registry.h"
 
 static struct {
 	struct hm_lock lock;
 	struct hm_list list;
-	size_t nr, most, most_bytes;
-	_Atomic size_t bytes; /* written under the lock */
+	size_t nr_moved, most, most_bytes;
+	_Atomic size_t nr, bytes; /* written under the lock */
 	uint64_t allocated, freed;
 } live = {
 	.lock = HM_LOCK_INIT(HM_RANK_LARGE),
@@ -39,9 +40,11 @@ static size_t live_bytes(void)
 	return hm_load_relaxed(&live.bytes);
 }
 
-static char *user_of(const struct hm_large *l)
+/* With fewer blocks the holes that they leave are not many, and not worth system calls. */
+#define KEEP_FROM 64
+static bool keeps_ranges(void)
 {
-	return (char *)(uintptr_t)l + l->user_offset;
+	return hm_load_relaxed(&live.nr) >= KEEP_FROM;
 }
 
 static uint64_t live_magic(const struct hm_large *l)
@@ -66,45 +69,20 @@ static void leave(struct hm_large *l)
 	hm_registry_set(registered_at(l, hm_large_is_shifted(l->user_offset)), HM_REG_NONE);
 }
 
-/* Full guards: the eight bytes after the user's. Any address, hence the copy. */
-static uint64_t canary_value(const struct hm_large *l)
+/* Under the lock: a block of `size` of `span` mapped bytes at l is somebody's from here on. */
+static void admit(struct hm_large *l, size_t size, size_t span, size_t offset)
 {
-	return HM_CANARY_LIVE ^ (uintptr_t)user_of(l);
-}
-
-static void canary_set(struct hm_large *l)
-{
-	uint64_t v = canary_value(l);
-
-	if (HM_CANARY_BYTES > 0)
-		memcpy(user_of(l) + l->user_size, &v, sizeof v);
-}
-
-static void canary_check(const struct hm_large *l)
-{
-	uint64_t v;
-
-	if (HM_CANARY_BYTES == 0)
-		return;
-	memcpy(&v, user_of(l) + l->user_size, sizeof v);
-	if (hm_unlikely(v != canary_value(l)))
-		hm_die("free(): a large block was written past its end", "pointer",
-		       (uintptr_t)user_of(l), "size", l->user_size, NULL, 0);
-}
-
-/* Under the lock: a block of `size` mapped bytes at l is somebody's from here on. */
-static void admit(struct hm_large *l, size_t size, size_t offset)
-{
-	l->map_size = size;
+	hm_large_set_span(l, size, span);
 	l->user_offset = offset;
 	l->user_size = size - offset - HM_CANARY_BYTES;
 	l->magic = live_magic(l);
-	canary_set(l);
+	hm_large_canary_set(l);
 	hm_list_add_head(&live.list, &l->node);
-	live.nr++;
+	hm_count_add(&live.nr, 1);
+	live.nr_moved += l->moved;
 	hm_count_add(&live.bytes, size);
-	if (live.nr > live.most)
-		live.most = live.nr;
+	if (hm_load_relaxed(&live.nr) > live.most)
+		live.most = hm_load_relaxed(&live.nr);
 	if (live_bytes() > live.most_bytes)
 		live.most_bytes = live_bytes();
 }
@@ -114,7 +92,8 @@ static void withdraw(struct hm_large *l)
 {
 	l->magic = 0;
 	hm_list_remove(&l->node);
-	live.nr--;
+	hm_count_add(&live.nr, (size_t)-1);
+	live.nr_moved -= l->moved;
 	hm_count_add(&live.bytes, -l->map_size);
 }
 
@@ -126,14 +105,14 @@ static size_t unmap_all(struct hm_list *leaving)
 
 	while (!hm_list_empty(leaving)) {
 		struct hm_large *l = hm_container(leaving->next, struct hm_large, node);
-		size_t size = l->map_size;
+		size_t size = l->map_size, span = hm_large_span(l);
 
 		hm_list_remove(&l->node);
-		if (hm_os_unmap(l, size)) {
+		if (hm_range_unmap(l, span, l->huge, l->moved, keeps_ranges())) {
 			bytes += size;
 			continue;
 		}
-		if (size > page && hm_os_purge((char *)l + page, size - page))
+		if (size > page && hm_os_purge((char *)l + page, span - page))
 			bytes += size - page;
 		hm_lock_take(&live.lock);
 		hm_large_cache_park(l);
@@ -168,7 +147,7 @@ size_t hm_large_purge_older(uint64_t *clock)
 /* The OS refused: what is mapped and not in use goes back. Did anything? */
 static bool make_room(void)
 {
-	return hm_large_purge() + hm_pool_unmap_empty() > 0;
+	return hm_large_purge() + hm_range_drop() + hm_pool_unmap_empty() > 0;
 }
 
 /* Live blocks that are looked at for one that can tell; each costs a cache miss. */
@@ -203,34 +182,24 @@ static bool wants_huge(size_t size)
 	return evidence != NULL && hm_ace_is_block_dense(evidence, evidence_size);
 }
 
-/* The whole of it, or the mapping would be two that mremap cannot move together. */
-static void make_huge(struct hm_large *l, size_t size)
-{
-	l->huge = hm_os_advise_huge(l, size);
-}
-
 /*
- * Before the first touch, that of the header too, which is zero: with huge pages
- * "always" it alone would bring 2 MiB.
+ * The advice comes before the first touch, that of the header too, which is zero: with
+ * huge pages "always" it alone would bring 2 MiB.
  */
-static void advise(struct hm_large *l, size_t size, bool dense)
+static struct hm_large *map_block(const struct hm_large_shape *s, bool tight, size_t *span)
 {
-	if ((dense || hm_ace_huge_always()) && hm_os_advise_huge(l, size))
-		l->huge = true;
-	else
-		hm_os_advise_nohuge(l, size);
-}
+	bool huge = wants_huge(s->exact) || hm_ace_huge_always();
+	struct hm_large *l;
 
-static struct hm_large *map_block(const struct hm_large_shape *s)
-{
-	bool dense = wants_huge(s->exact);
-	struct hm_large *l = hm_large_map(s);
-
-	if (l != NULL)
-		advise(l, s->size, dense);
+	*span = hm_large_span_for(s->size, huge || tight);
+	l = hm_large_map(s, *span, &huge);
 	if (l != NULL && !enter(l, hm_large_is_shifted(s->offset))) {
-		(void)hm_os_unmap(l, s->size);
+		(void)hm_os_unmap(l, *span);
 		return NULL;
+	}
+	if (l != NULL) {
+		l->huge = huge;
+		l->moved = false;
 	}
 	return l;
 }
@@ -259,7 +228,7 @@ struct hm_large *hm_large_find(const void *p)
 		return NULL;
 	hm_lock_take(&live.lock);
 	l = entry_of(p);
-	if (l != NULL && user_of(l) != p)
+	if (l != NULL && hm_large_user(l) != p)
 		l = NULL;
 	hm_lock_release(&live.lock);
 	return l;
@@ -274,7 +243,7 @@ struct hm_large *hm_large_find_interior(const void *p)
 	for (n = live.list.next; n != &live.list && found == NULL; n = n->next) {
 		struct hm_large *l = hm_container(n, struct hm_large, node);
 
-		if ((uintptr_t)p - (uintptr_t)l < l->map_size)
+		if ((uintptr_t)p - (uintptr_t)l < hm_large_span(l))
 			found = l;
 	}
 	hm_lock_release(&live.lock);
@@ -306,7 +275,7 @@ bool hm_large_free(struct hm_large *l)
 	hm_lock_take(&live.lock);
 	was_live = is_live(l);
 	if (was_live) {
-		canary_check(l);
+		hm_large_canary_check(l);
 		withdraw(l);
 		live.freed++;
 		if (hm_large_is_shifted(l->user_offset)) {
@@ -323,33 +292,23 @@ bool hm_large_free(struct hm_large *l)
 }
 
 /* The mapping has its new size already, where it stood. */
-static void *settle(struct hm_large *l, size_t size)
+static void *settle(struct hm_large *l, size_t size, size_t span)
 {
 	hm_lock_take(&live.lock);
 	withdraw(l);
 	l->zero = false;
-	admit(l, size, l->user_offset);
+	admit(l, size, span, l->user_offset);
 	hm_lock_release(&live.lock);
-	return user_of(l);
-}
-
-/*
- * Before anything moves: the registry has room for the new place (and for the
- * unit behind it, where a shifted block is entered).
- */
-static bool has_room(void *target)
-{
-	return hm_registry_reserve(target) != NULL &&
-	       hm_registry_reserve((char *)target + HM_SUPERSLAB_SIZE) != NULL;
+	return hm_large_user(l);
 }
 
 /*
  * While the mapping moves, the block is on no list and not in the registry: it
  * is its holder's alone, who is inside this call.
  */
-static void *move(struct hm_large *l, size_t size, bool needed)
+static void *move(struct hm_large *l, size_t size, size_t span, bool needed)
 {
-	size_t old_size = l->map_size, offset = l->user_offset;
+	size_t old_size = l->map_size, old_span = hm_large_span(l), offset = l->user_offset;
 	struct hm_large *to;
 
 	hm_lock_take(&live.lock);
@@ -357,9 +316,9 @@ static void *move(struct hm_large *l, size_t size, bool needed)
 	leave(l);
 	hm_lock_release(&live.lock);
 
-	to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
+	to = hm_large_remap(l, old_span, span, keeps_ranges());
 	if (to == NULL && needed && make_room())
-		to = hm_os_remap_move(l, old_size, size, HM_SUPERSLAB_SIZE, has_room);
+		to = hm_large_remap(l, old_span, span, keeps_ranges());
 	if (to != NULL)
 		l = to;
 	/* Neither place needs a new zone. */
@@ -367,17 +326,48 @@ static void *move(struct hm_large *l, size_t size, bool needed)
 
 	hm_lock_take(&live.lock);
 	l->zero = false;
-	admit(l, to != NULL ? size : old_size, offset);
+	if (to != NULL)
+		admit(l, size, span, offset);
+	else
+		admit(l, old_size, old_span, offset);
 	hm_lock_release(&live.lock);
-	return to != NULL ? user_of(l) : NULL;
+	return to != NULL ? hm_large_user(l) : NULL;
+}
+
+/* In place: by spare pages, by what is retained behind it, or by a mapping made longer. */
+static void *grow_in_place(struct hm_large *l, size_t size, size_t span)
+{
+	size_t old = hm_large_span(l);
+
+	if (span <= old)
+		return settle(l, size, old);
+	/* One that was moved would be two mappings to the kernel, that it does not move again. */
+	if (!l->moved && old % HM_SUPERSLAB_SIZE == 0 && span % HM_SUPERSLAB_SIZE == 0 &&
+	    hm_range_extend((char *)l + old, span - old, l->huge))
+		return settle(l, size, span);
+	return hm_os_remap_in_place(l, old, span) ? settle(l, size, span) : NULL;
 }
 
 /* needed: other memory is given back before it fails. */
 static void *grow(struct hm_large *l, size_t size, bool needed)
 {
-	if (hm_os_remap_in_place(l, l->map_size, size))
-		return settle(l, size);
-	return move(l, size, needed);
+	size_t span = needed ? size : hm_large_span_for(size, l->huge);
+	void *user = grow_in_place(l, size, span);
+
+	return user != NULL ? user : move(l, size, span, needed);
+}
+
+/* What is behind the new end goes, or its memory does. */
+static void *shrink(struct hm_large *l, size_t size)
+{
+	size_t old = hm_large_span(l), span = hm_large_span_for(size, false);
+
+	if (span < old && hm_range_unmap((char *)l + span, old - span, l->huge, l->moved,
+					 keeps_ranges()))
+		old = span;
+	if (old > size)
+		(void)hm_os_purge((char *)l + size, old - size);
+	return settle(l, size, old);
 }
 
 void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
@@ -388,22 +378,27 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 	if (!hm_large_mapping_size(l->user_offset, n, &exact))
 		return NULL;
 	size = hm_large_whole_units(exact);
-	canary_check(l);
+	hm_large_canary_check(l);
 	if (exact <= old_size &&
 	    (size >= old_size || !may_move || old_size - size < old_size / 8))
-		return user_of(l);
+		return hm_large_user(l);
 	if (size > old_size && may_move) {
-		/* What was filled so far is the evidence. */
+		/* What was filled so far is the evidence. All of it, or it were two mappings. */
 		if (!l->huge && hm_ace_wants_huge_large(old_size, 0) &&
 		    hm_ace_is_block_dense((const char *)l, old_size))
-			make_huge(l, old_size);
+			l->huge = hm_os_advise_huge(l, hm_large_span(l));
 		user = grow(l, size, false);
 		return user != NULL ? user : grow(l, exact, true);
 	}
-	if (hm_os_remap_in_place(l, old_size, size))
-		return settle(l, size);
-	return size < old_size ? user_of(l) : NULL;
+	return size > old_size ? grow_in_place(l, size, hm_large_span_for(size, l->huge)) :
+				 shrink(l, size);
 }
+
+/*
+ * To the kernel a moved block is of another kind than its neighbours: each splits a mapping.
+ * With more of them, none is moved that need not be.
+ */
+#define MOVED_MAX 32
 
 /*
  * From the cache, or NULL. Any cached block begins at its base, so that any
@@ -413,6 +408,7 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 static void *reuse(const struct hm_large_shape *s)
 {
 	struct hm_large *l;
+	size_t size;
 	void *user;
 	bool fits;
 
@@ -421,16 +417,18 @@ static void *reuse(const struct hm_large_shape *s)
 	hm_lock_take(&live.lock);
 	l = hm_large_cache_take(s->size);
 	fits = l != NULL;
-	if (l == NULL)
+	if (l == NULL && live.nr_moved < MOVED_MAX)
 		l = hm_large_cache_take_shorter(s->size);
 	if (l != NULL) {
-		admit(l, l->map_size, s->offset);
+		/* What it may have in memory counts, and what is asked for. */
+		size = fits && l->map_size < s->size ? s->size : l->map_size;
+		admit(l, size, hm_large_span(l), s->offset);
 		l->zero = false;
 		live.allocated++;
 	}
 	hm_lock_release(&live.lock);
 	if (l == NULL || fits)
-		return l == NULL ? NULL : user_of(l);
+		return l == NULL ? NULL : hm_large_user(l);
 	user = grow(l, s->size, false);
 	if (user == NULL)
 		(void)hm_large_free(l);
@@ -441,7 +439,7 @@ void *hm_large_alloc(size_t n, size_t align, bool *zero)
 {
 	struct hm_large *l;
 	struct hm_large_shape s;
-	size_t total;
+	size_t total, span;
 	void *user;
 
 	if (!hm_large_choose_shape(n, align, &s) || hm_add_overflows(s.size, align, &total) ||
@@ -451,19 +449,19 @@ void *hm_large_alloc(size_t n, size_t align, bool *zero)
 	user = reuse(&s);
 	if (user != NULL)
 		return user;
-	l = map_block(&s);
+	l = map_block(&s, false, &span);
 	if (l == NULL) {
 		s.size = s.exact;
-		l = map_block(&s);
+		l = map_block(&s, true, &span);
 	}
 	if (l == NULL && make_room())
-		l = map_block(&s);
+		l = map_block(&s, true, &span);
 	if (l == NULL)
 		return NULL;
 
 	*zero = true;
 	hm_lock_take(&live.lock);
-	admit(l, s.size, s.offset);
+	admit(l, s.size, span, s.offset);
 	l->zero = true;
 	live.allocated++;
 	hm_lock_release(&live.lock);
@@ -478,7 +476,7 @@ size_t hm_large_bytes(void)
 void hm_large_get_counts(struct hm_large_counts *out)
 {
 	hm_lock_take(&live.lock);
-	out->live = live.nr;
+	out->live = hm_load_relaxed(&live.nr);
 	out->live_bytes = live_bytes();
 	out->most = live.most;
 	out->most_bytes = live.most_bytes;

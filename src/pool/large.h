@@ -23,12 +23,14 @@
 
 struct hm_large {
 	uint64_t magic;      /* HM_LARGE_MAGIC ^ the header's address while live, else not */
-	size_t map_size;     /* bytes mapped from the base, multiple of the page size */
+	size_t map_size;     /* bytes from the base that count, multiple of the page size */
 	size_t user_offset;  /* of the user pointer from the base */
 	size_t user_size;    /* usable bytes: map_size - user_offset (less the canary) */
 	struct hm_list node; /* of the live or of the cached ones */
 	bool zero;           /* the user bytes are known to be zero */
 	bool huge;           /* asked for huge pages */
+	bool moved;          /* part of it was moved by mremap */
+	uint32_t spare;      /* pages mapped behind map_size, untouched for all one knows */
 	uint64_t freed_at;   /* order of entry into the cache */
 };
 

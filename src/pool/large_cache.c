@@ -10,8 +10,10 @@
 #include "pool/large_cache.h"
 
 #include "base/geometry.h"
+#include "os/os.h"
 #include "policy/limit.h"
 #include "policy/options.h"
+#include "pool/large_shape.h"
 #include "space/registry.h"
 
 /* A search touches a header, on a page of its own, for each: short lists only. */
@@ -93,10 +95,11 @@ static struct hm_large *search(struct hm_list *list, size_t need, size_t *best)
 
 	for (struct hm_list *n = list->next; n != list; n = n->next) {
 		struct hm_large *l = block_of(n);
+		size_t span = hm_large_span(l);
 
-		if (l->map_size >= need && l->map_size < *best) {
+		if (span >= need && span < *best) {
 			found = l;
-			*best = l->map_size;
+			*best = span;
 		}
 	}
 	return found;
@@ -112,29 +115,34 @@ static void link_kept(struct hm_large *l)
 /*
  * Cuts l, on no list, off behind the unit in which `size` bytes end: the rest,
  * whole units, with a header of its own and on no list; NULL when there is none.
+ * Nobody knows where the spare pages are: each part is said to have its share.
  */
 static struct hm_large *cut(struct hm_large *l, size_t size)
 {
+	size_t span = hm_large_span(l), page = hm_os_page_size(), spare;
 	struct hm_large *rest;
 
 	size = (size + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
-	if (size >= l->map_size)
+	if (size >= span)
 		return NULL;
+	spare = (size_t)((double)l->spare * ((double)(span - size) / (double)span)) * page;
 	rest = (struct hm_large *)(void *)((char *)l + size);
 	rest->magic = 0;
-	rest->map_size = l->map_size - size;
+	hm_large_set_span(rest, span - size - spare, span - size);
 	rest->user_offset = 0;
 	rest->zero = false;
 	rest->huge = l->huge;
+	rest->moved = l->moved;
 	rest->freed_at = l->freed_at;
-	l->map_size = size;
+	spare = l->spare * page - spare;
+	hm_large_set_span(l, size > spare ? size - spare : page, size);
 	return rest;
 }
 
 /* What a longer one has too much stays in the cache, if the registry takes it. */
 static void keep_rest(struct hm_large *l, size_t need)
 {
-	size_t whole = l->map_size;
+	size_t whole = l->map_size, span = hm_large_span(l);
 	struct hm_large *rest = cut(l, need);
 
 	if (rest == NULL)
@@ -142,7 +150,7 @@ static void keep_rest(struct hm_large *l, size_t need)
 	if (hm_registry_set(rest, HM_REG_LARGE))
 		link_kept(rest);
 	else
-		l->map_size = whole;
+		hm_large_set_span(l, whole, span);
 }
 
 struct hm_large *hm_large_cache_take(size_t need)
@@ -169,7 +177,7 @@ struct hm_large *hm_large_cache_take_shorter(size_t need)
 	for (struct hm_list *n = cache.kept.next; n != &cache.kept; n = n->next) {
 		struct hm_large *l = block_of(n);
 
-		if (l->map_size < need && l->map_size > longest) {
+		if (hm_large_span(l) < need && l->map_size > longest) {
 			found = l;
 			longest = l->map_size;
 		}
@@ -186,16 +194,20 @@ static struct hm_large *join_neighbours(struct hm_large *l)
 
 	for (n = cache.kept.next; n != &cache.kept; n = next) {
 		struct hm_large *other = block_of(n), *low, *high;
+		size_t span;
 
 		next = n->next;
 		low = other < l ? other : l;
 		high = other < l ? l : other;
 		/* Two kinds of mapping would be one block that mremap cannot move. */
-		if ((char *)low + low->map_size != (char *)high || low->huge != high->huge)
+		span = hm_large_span(low);
+		if ((char *)low + span != (char *)high || low->huge != high->huge ||
+		    low->moved || high->moved)
 			continue;
 		unlink_kept(other);
 		hm_registry_set(high, HM_REG_NONE);
-		low->map_size += high->map_size;
+		hm_large_set_span(low, low->map_size + high->map_size,
+				  span + hm_large_span(high));
 		l = low;
 	}
 	return l;
@@ -208,8 +220,8 @@ static void shorten_oldest(size_t limit, struct hm_list *leaving)
 	size_t bytes = hm_large_cache_bytes(), excess = bytes > limit ? bytes - limit : 0;
 
 	unlink_kept(oldest);
-	if (excess > 0 && excess + HM_SUPERSLAB_SIZE <= oldest->map_size)
-		rest = cut(oldest, oldest->map_size - excess - HM_SUPERSLAB_MASK);
+	if (excess > 0 && excess + HM_SUPERSLAB_SIZE <= hm_large_span(oldest))
+		rest = cut(oldest, hm_large_span(oldest) - excess - HM_SUPERSLAB_MASK);
 	if (rest == NULL) {
 		dismiss(oldest, leaving);
 		return;
@@ -277,7 +289,7 @@ static bool list_has(struct hm_list *list, const void *p)
 	for (struct hm_list *n = list->next; n != list; n = n->next) {
 		const struct hm_large *l = block_of(n);
 
-		if ((uintptr_t)p - (uintptr_t)l < l->map_size)
+		if ((uintptr_t)p - (uintptr_t)l < hm_large_span(l))
 			return true;
 	}
 	return false;

@@ -1,5 +1,5 @@
 /*
- * large_shape.c - offsets, colours and sizes of large mappings, and making one.
+ * large_shape.c - offsets, colours and sizes of large mappings, making and moving one.
  *
  * owns: nothing.
  * called from: pool/large_shape.h's users.
@@ -7,9 +7,13 @@
 #include "base/base.h"
 #include "pool/large_shape.h"
 
+#include "base/assert.h"
 #include "base/bits.h"
 #include "os/os.h"
+#include "policy/ace.h"
+#include "pool/range.h"
 #include "slab/layout.h"
+#include "space/registry.h"
 
 /* User pointers start at one of 16 cache lines, in turn. */
 #define COLOUR_SIZE ((size_t)64)
@@ -66,20 +70,99 @@ size_t hm_large_most(size_t n, size_t align)
 	return hm_add_overflows(size, align, &total) || total > PTRDIFF_MAX ? 0 : size;
 }
 
-struct hm_large *hm_large_map(const struct hm_large_shape *s)
+size_t hm_large_span(const struct hm_large *l)
 {
-	size_t surplus;
+	return l->map_size + l->spare * hm_os_page_size();
+}
+
+void hm_large_set_span(struct hm_large *l, size_t size, size_t span)
+{
+	l->map_size = size;
+	l->spare = (uint32_t)((span - size) / hm_os_page_size());
+}
+
+struct hm_large *hm_large_map(const struct hm_large_shape *s, size_t span, bool *huge)
+{
+	size_t surplus = s->align - HM_SUPERSLAB_SIZE;
 	char *p;
 
-	if (!hm_large_is_shifted(s->offset))
-		return hm_os_map_aligned(s->size, HM_SUPERSLAB_SIZE);
-	surplus = s->align - HM_SUPERSLAB_SIZE;
-	p = hm_os_map_aligned(s->size + surplus, s->align);
-	if (p == NULL || surplus == 0)
-		return (struct hm_large *)(void *)p;
+	if (s->align <= HM_SUPERSLAB_SIZE)
+		return hm_range_map(span, huge);
+	p = hm_os_map_aligned(span + surplus, s->align, *huge && !hm_ace_huge_always());
+	if (p == NULL)
+		return NULL;
 	if (!hm_os_unmap(p, surplus)) {
-		(void)hm_os_unmap(p, s->size + surplus);
+		(void)hm_os_unmap(p, span + surplus);
 		return NULL;
 	}
+	*huge = hm_range_advise(p + surplus, span, *huge);
 	return (struct hm_large *)(void *)(p + surplus);
+}
+
+/*
+ * Before anything moves: the registry has room for the new place (and for the
+ * unit behind it, where a shifted block is entered).
+ */
+static bool has_room(void *target)
+{
+	return hm_registry_reserve(target) != NULL &&
+	       hm_registry_reserve((char *)target + HM_SUPERSLAB_SIZE) != NULL;
+}
+
+/* Retained addresses for it; NULL: none. */
+static struct hm_large *remap_retained(struct hm_large *l, size_t old_span, size_t span)
+{
+	void *to = NULL;
+
+	if (span > old_span && (span & HM_SUPERSLAB_MASK) == 0)
+		to = hm_range_take(span, l->huge);
+	if (to == NULL)
+		return NULL;
+	if (!has_room(to)) {
+		(void)hm_os_unmap(to, span);
+		return NULL;
+	}
+	return hm_os_remap_onto(l, old_span, span, to) ? to : NULL;
+}
+
+struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span, bool keep)
+{
+	bool huge = l->huge;
+	struct hm_large *to = remap_retained(l, old_span, span);
+
+	if (to == NULL)
+		to = hm_os_remap_move(l, old_span, span, HM_SUPERSLAB_SIZE,
+				      huge && !hm_ace_huge_always(), has_room);
+	if (to == NULL)
+		return NULL;
+	to->moved = true;
+	if (keep)
+		hm_range_fill(l, old_span, huge);
+	return to;
+}
+
+/* Any address, hence the copy. */
+static uint64_t canary_value(const struct hm_large *l)
+{
+	return HM_CANARY_LIVE ^ (uintptr_t)hm_large_user(l);
+}
+
+void hm_large_canary_set(struct hm_large *l)
+{
+	uint64_t v = canary_value(l);
+
+	if (HM_CANARY_BYTES > 0)
+		memcpy(hm_large_user(l) + l->user_size, &v, sizeof v);
+}
+
+void hm_large_canary_check(const struct hm_large *l)
+{
+	uint64_t v;
+
+	if (HM_CANARY_BYTES == 0)
+		return;
+	memcpy(&v, hm_large_user(l) + l->user_size, sizeof v);
+	if (hm_unlikely(v != canary_value(l)))
+		hm_die("free(): a large block was written past its end", "pointer",
+		       (uintptr_t)hm_large_user(l), "size", l->user_size, NULL, 0);
 }

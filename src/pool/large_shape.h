@@ -34,10 +34,41 @@ bool hm_large_choose_shape(size_t n, size_t align, struct hm_large_shape *s);
 size_t hm_large_most(size_t n, size_t align);
 
 /*
- * A new mapping, in no registry: at a unit's base, or one unit before a multiple
- * of the alignment. NULL when the OS refuses.
+ * What is mapped for `size` bytes that count. Without huge pages whole units, for the gap
+ * behind a block would be a border between two mappings of the kernel's; with them the rest
+ * of the last unit would come with its first touch.
  */
-struct hm_large *hm_large_map(const struct hm_large_shape *s);
+hm_inline size_t hm_large_span_for(size_t size, bool huge)
+{
+	return huge ? size : (size + HM_SUPERSLAB_MASK) & ~(size_t)HM_SUPERSLAB_MASK;
+}
+
+/* The bytes mapped from the base, of a block live or cached. */
+size_t hm_large_span(const struct hm_large *l);
+
+/* So many count, and so many are mapped. */
+void hm_large_set_span(struct hm_large *l, size_t size, size_t span);
+
+/*
+ * A new mapping of `span` bytes, in no registry: at a unit's base, or one unit before a multiple
+ * of the alignment. *huge: shall it ask for huge pages, does it? NULL when the OS refuses.
+ */
+struct hm_large *hm_large_map(const struct hm_large_shape *s, size_t span, bool *huge);
+
+/*
+ * Moves the mapping to retained addresses or new ones, and makes it longer or shorter; keep:
+ * what was its place may be retained. It is in no registry. NULL when refused; it is then whole.
+ */
+struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span, bool keep);
+
+hm_inline char *hm_large_user(const struct hm_large *l)
+{
+	return (char *)(uintptr_t)l + l->user_offset;
+}
+
+/* Full guards: the eight bytes after the user's. */
+void hm_large_canary_set(struct hm_large *l);
+void hm_large_canary_check(const struct hm_large *l);
 
 /* Is the header in the unit before the user pointer's? */
 hm_inline bool hm_large_is_shifted(size_t user_offset)

@@ -9,29 +9,16 @@
 
 #include "os/os.h"
 #include "policy/ace.h"
+#include "pool/range.h"
 #include "slab/slab.h"
 #include "space/registry.h"
 
-/*
- * Before the first touch: with huge pages "always" the whole range would fault in.
- * Where the kernel refuses (it has none, a filter forbids it) it goes on without.
- */
-static bool advise(char *base, bool huge)
+/* A new superslab at base, or base is unmapped. */
+static struct hm_superslab *enter(char *base, bool huge)
 {
-	if (huge && hm_os_advise_huge(base, HM_SUPERSLAB_SIZE))
-		return true;
-	hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
-	return false;
-}
-
-struct hm_superslab *hm_superslab_map(bool dense)
-{
-	char *base = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE);
 	struct hm_superslab *ss;
 	struct hm_zone *z;
 
-	if (base == NULL)
-		return NULL;
 	z = hm_registry_reserve(base);
 	if (z == NULL) {
 		hm_os_unmap(base, HM_SUPERSLAB_SIZE);
@@ -41,7 +28,7 @@ struct hm_superslab *hm_superslab_map(bool dense)
 	/* Walkers may stand on the record of a unit that was a superslab before. */
 	if (ss->base == NULL)
 		ss->base = base;
-	hm_store_relaxed(&ss->huge, advise(base, dense || hm_ace_huge_always()));
+	hm_store_relaxed(&ss->huge, huge);
 	/* Not free before add: who walks the list of all may stand on this record. */
 	hm_list_init(&ss->node);
 	hm_list_init(&ss->dirty_node);
@@ -52,6 +39,14 @@ struct hm_superslab *hm_superslab_map(bool dense)
 	return ss;
 }
 
+struct hm_superslab *hm_superslab_map(bool dense)
+{
+	bool huge = dense || hm_ace_huge_always();
+	char *base = hm_range_map(HM_SUPERSLAB_SIZE, &huge);
+
+	return base == NULL ? NULL : enter(base, huge);
+}
+
 /*
  * One huge page in place of 512 faults; all of it is to be resident anyhow. Then it
  * is as any superslab without: what is purged in part must not come back whole, nor
@@ -59,16 +54,18 @@ struct hm_superslab *hm_superslab_map(bool dense)
  */
 struct hm_superslab *hm_superslab_map_populated(void)
 {
-	struct hm_superslab *ss = hm_superslab_map(!hm_ace_huge_never());
+	char *base = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE, false);
+	bool huge;
 
-	if (ss == NULL)
+	if (base == NULL)
 		return NULL;
-	hm_os_populate(ss->base, HM_SUPERSLAB_SIZE);
-	if (!hm_ace_huge_always() && hm_load_relaxed(&ss->huge)) {
-		hm_os_advise_nohuge(ss->base, HM_SUPERSLAB_SIZE);
-		hm_store_relaxed(&ss->huge, false);
+	huge = hm_range_advise(base, HM_SUPERSLAB_SIZE, !hm_ace_huge_never());
+	hm_os_populate(base, HM_SUPERSLAB_SIZE);
+	if (huge && !hm_ace_huge_always()) {
+		hm_os_advise_nohuge(base, HM_SUPERSLAB_SIZE);
+		huge = false;
 	}
-	return ss;
+	return enter(base, huge);
 }
 
 bool hm_superslab_unmap(struct hm_superslab *ss)

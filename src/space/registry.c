@@ -22,7 +22,7 @@ static struct hm_zone *map_zone(uint64_t number)
 {
 	size_t page = hm_os_page_size();
 	size_t size = hm_align_up(sizeof(struct hm_zone), page);
-	struct hm_zone *z = hm_os_map_aligned(size, page);
+	struct hm_zone *z = hm_os_map_aligned(size, page, false);
 
 	if (z == NULL)
 		return NULL;

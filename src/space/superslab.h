@@ -29,6 +29,7 @@ enum hm_reg_kind {
 struct hm_superslab {
 	_Atomic uint8_t kind; /* enum hm_reg_kind */
 	_Atomic bool huge;    /* asked for huge pages */
+	uint16_t retained; /* units of the retained range (pool/range.h) that begins or ends here */
 	_Atomic uint32_t free_mask; /* bit i: slab i is free */
 	_Atomic uint32_t zero_mask; /* bit i: slab i's memory is known to be zero */
 	uint32_t purged_mask; /* bit i: it is free, and was purged, or half of it */

@@ -53,7 +53,7 @@ static uint64_t next_random(uint64_t *state)
 
 static char *map_pages(size_t size, size_t align)
 {
-	char *p = hm_os_map_aligned(size, align);
+	char *p = hm_os_map_aligned(size, align, false);
 
 	ck_assert_ptr_nonnull(p);
 	return p;

@@ -65,7 +65,7 @@ END_TEST
 START_TEST(purge)
 {
 	size_t page = hm_os_page_size(), size = 16 * page;
-	char *p = hm_os_map_aligned(size, page);
+	char *p = hm_os_map_aligned(size, page, false);
 
 	memset(p, 1, size);
 	errno = ODD_ERRNO;
@@ -90,7 +90,7 @@ END_TEST
 START_TEST(populate)
 {
 	size_t page = hm_os_page_size(), size = 16 * page;
-	char *p = hm_os_map_aligned(size, page);
+	char *p = hm_os_map_aligned(size, page, false);
 
 	(void)hm_os_advise_nohuge(p, size);
 	p[5 * page] = 42;
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(how_much_is_resident)
 {
 	size_t page = hm_os_page_size(), size = 1200 * page;
-	char *p = hm_os_map_aligned(size, page);
+	char *p = hm_os_map_aligned(size, page, false);
 
 	(void)hm_os_advise_nohuge(p, size);
 	errno = ODD_ERRNO;
@@ -150,7 +150,7 @@ static bool forget_advice(unsigned advice)
 START_TEST(populate_on_an_old_kernel)
 {
 	size_t page = hm_os_page_size(), size = 16 * page;
-	char *p = hm_os_map_aligned(size, page);
+	char *p = hm_os_map_aligned(size, page, false);
 
 	(void)hm_os_advise_nohuge(p, size);
 	if (!forget_advice(23)) {
@@ -168,7 +168,7 @@ END_TEST
 
 START_TEST(advise)
 {
-	char *p = hm_os_map_aligned(2 * MIB, 2 * MIB);
+	char *p = hm_os_map_aligned(2 * MIB, 2 * MIB, false);
 	bool huge = madvise(p, 2 * MIB, MADV_HUGEPAGE) == 0;
 	bool nohuge = madvise(p, 2 * MIB, MADV_NOHUGEPAGE) == 0;
 

@@ -102,7 +102,7 @@ START_TEST(map_sizes_and_alignments)
 	for (size_t align = page; align <= 64 * MIB; align *= 2) {
 		for (size_t size = page; size <= 4 * MIB; size = size * 3 / page * page) {
 			uint64_t before = balance();
-			char *p = hm_os_map_aligned(size, align);
+			char *p = hm_os_map_aligned(size, align, false);
 
 			ck_assert_ptr_nonnull(p);
 			ck_assert_uint_eq((uintptr_t)p % align, 0);
@@ -126,10 +126,10 @@ START_TEST(map_one_call_is_the_rule)
 	for (int s = 0; s < 2; s++) {
 		uint64_t before;
 
-		ck_assert_ptr_nonnull(hm_os_map_aligned(sizes[s], 2 * MIB));
+		ck_assert_ptr_nonnull(hm_os_map_aligned(sizes[s], 2 * MIB, false));
 		before = maps_made();
 		for (int i = 0; i < 64; i++) {
-			uintptr_t p = (uintptr_t)hm_os_map_aligned(sizes[s], 2 * MIB);
+			uintptr_t p = (uintptr_t)hm_os_map_aligned(sizes[s], 2 * MIB, false);
 
 			ck_assert_uint_ne(p, 0);
 			ck_assert_uint_eq(p % (2 * MIB), 0);
@@ -168,11 +168,11 @@ START_TEST(map_rounds_the_kernels_choice)
 	}
 	ck_assert_uint_ne(below, 0);
 	/* With the hint blocked, at an end of the address space of its own. */
-	p = (uintptr_t)hm_os_map_aligned(page, 1024 * MIB);
+	p = (uintptr_t)hm_os_map_aligned(page, 1024 * MIB, false);
 	(void)block(p - align);
 	made = maps_made();
 	ck_assert_uint_eq(below, kernels_choice() & ~(uintptr_t)(align - 1));
-	ck_assert_ptr_eq(hm_os_map_aligned(page, align), (void *)below);
+	ck_assert_ptr_eq(hm_os_map_aligned(page, align, false), (void *)below);
 	ck_assert_uint_eq(maps_made() - made, 2);
 }
 END_TEST
@@ -182,7 +182,7 @@ START_TEST(map_reuses_addresses)
 	uintptr_t lowest = UINTPTR_MAX, highest = 0;
 
 	for (int i = 0; i < 1000; i++) {
-		uintptr_t p = (uintptr_t)hm_os_map_aligned(2 * MIB, 2 * MIB);
+		uintptr_t p = (uintptr_t)hm_os_map_aligned(2 * MIB, 2 * MIB, false);
 
 		ck_assert_uint_ne(p, 0);
 		lowest = p < lowest ? p : lowest;
@@ -200,7 +200,7 @@ START_TEST(map_around_obstacles)
 
 	for (int i = 0; i < 8; i++) {
 		uint64_t made = maps_made(), before = balance();
-		uintptr_t p = (uintptr_t)hm_os_map_aligned(page, align);
+		uintptr_t p = (uintptr_t)hm_os_map_aligned(page, align, false);
 
 		ck_assert_uint_ne(p, 0);
 		ck_assert_uint_eq(p % align, 0);
@@ -220,13 +220,13 @@ END_TEST
 START_TEST(map_obstacle_survives)
 {
 	size_t page = hm_os_page_size();
-	char *p = hm_os_map_aligned(2 * MIB, 2 * MIB), *q;
+	char *p = hm_os_map_aligned(2 * MIB, 2 * MIB, false), *q;
 	uintptr_t other = (uintptr_t)p - MIB;
 
 	ck_assert(block(other));
 	ck_assert_int_eq(mprotect((void *)other, page, PROT_READ | PROT_WRITE), 0);
 	memset((void *)other, 0x5a, page);
-	q = hm_os_map_aligned(2 * MIB, 2 * MIB);
+	q = hm_os_map_aligned(2 * MIB, 2 * MIB, false);
 	ck_assert_ptr_nonnull(q);
 	ck_assert_uint_eq((uintptr_t)q % (2 * MIB), 0);
 	memset(q, 1, 2 * MIB);
@@ -241,12 +241,12 @@ START_TEST(map_refused)
 	void *p;
 
 	errno = ODD_ERRNO;
-	ck_assert_ptr_null(hm_os_map_aligned(SIZE_MAX & ~(page - 1), 2 * MIB));
-	ck_assert_ptr_null(hm_os_map_aligned(SIZE_MAX / 2 + 1, 2 * MIB));
-	ck_assert_ptr_null(hm_os_map_aligned(SIZE_MAX & ~(page - 1), page));
+	ck_assert_ptr_null(hm_os_map_aligned(SIZE_MAX & ~(page - 1), 2 * MIB, false));
+	ck_assert_ptr_null(hm_os_map_aligned(SIZE_MAX / 2 + 1, 2 * MIB, false));
+	ck_assert_ptr_null(hm_os_map_aligned(SIZE_MAX & ~(page - 1), page, false));
 	for (int after = 0; after < 3; after++) {
 		fail_from("mmap", after);
-		p = hm_os_map_aligned(page, 256 * MIB);
+		p = hm_os_map_aligned(page, 256 * MIB, false);
 		hm_os_fail_hook = NULL;
 		ck_assert(after > 0 || p == NULL);
 		if (p != NULL) {
@@ -262,7 +262,7 @@ END_TEST
 START_TEST(unmap_refused)
 {
 	size_t page = hm_os_page_size();
-	char *p = hm_os_map_aligned(page, page);
+	char *p = hm_os_map_aligned(page, page, false);
 
 	p[0] = 7;
 	fail_from("munmap", 0);
@@ -271,7 +271,7 @@ START_TEST(unmap_refused)
 	ck_assert_int_eq(p[0], 7);
 	/* Ends that cannot be trimmed stay; the block is as good. */
 	for (int i = 0; i < 4; i++) {
-		uintptr_t q = (uintptr_t)hm_os_map_aligned(page, 256 * MIB);
+		uintptr_t q = (uintptr_t)hm_os_map_aligned(page, 256 * MIB, false);
 
 		ck_assert_uint_eq(q % (256 * MIB), 0);
 	}
@@ -293,11 +293,11 @@ START_TEST(map_under_address_limit)
 	/* Room for one, not for one and the alignment. */
 	limit.rlim_cur = limit.rlim_max = address_space() + 8 * MIB + 256 * 1024;
 	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
-	p = hm_os_map_aligned(8 * MIB, 8 * MIB);
+	p = hm_os_map_aligned(8 * MIB, 8 * MIB, false);
 	ck_assert_ptr_nonnull(p);
-	ck_assert_ptr_null(hm_os_map_aligned(8 * MIB, 8 * MIB));
+	ck_assert_ptr_null(hm_os_map_aligned(8 * MIB, 8 * MIB, false));
 	ck_assert(hm_os_unmap(p, 8 * MIB));
-	p = hm_os_map_aligned(8 * MIB, 8 * MIB);
+	p = hm_os_map_aligned(8 * MIB, 8 * MIB, false);
 	ck_assert_ptr_nonnull(p);
 #endif
 }
@@ -311,7 +311,7 @@ static const char *map_and_look(char mark)
 
 	for (int round = 0; round < 40; round++) {
 		for (int i = 0; i < 8; i++) {
-			p[i] = hm_os_map_aligned(2 * MIB, 2 * MIB);
+			p[i] = hm_os_map_aligned(2 * MIB, 2 * MIB, false);
 			if (p[i] == NULL || (uintptr_t)p[i] % (2 * MIB) != 0 || p[i][0] != 0)
 				return "bad mapping";
 			p[i][0] = p[i][2 * MIB - 1] = mark;
@@ -351,7 +351,7 @@ END_TEST
 START_TEST(remap_in_place)
 {
 	size_t page = hm_os_page_size();
-	char *p = hm_os_map_aligned(8 * page, page);
+	char *p = hm_os_map_aligned(8 * page, page, false);
 	uint64_t before = balance();
 
 	p[0] = 3;
@@ -375,12 +375,12 @@ END_TEST
 START_TEST(remap_move)
 {
 	size_t page = hm_os_page_size(), size = 3 * MIB;
-	char *p = hm_os_map_aligned(size, 2 * MIB), *q, *r;
+	char *p = hm_os_map_aligned(size, 2 * MIB, false), *q, *r;
 	uint64_t before = balance();
 
 	memset(p, 9, size);
 	errno = ODD_ERRNO;
-	q = hm_os_remap_move(p, size, 5 * MIB, 2 * MIB, NULL);
+	q = hm_os_remap_move(p, size, 5 * MIB, 2 * MIB, false, NULL);
 	ck_assert_ptr_nonnull(q);
 	ck_assert_ptr_ne(p, q);
 	ck_assert_uint_eq((uintptr_t)q % (2 * MIB), 0);
@@ -390,7 +390,7 @@ START_TEST(remap_move)
 	ck_assert_int_eq(q[size], 0);
 	q[5 * MIB - 1] = 8;
 	ck_assert_uint_eq(balance() - before, 2 * MIB);
-	r = hm_os_remap_move(q, 5 * MIB, MIB, 4 * MIB, NULL);
+	r = hm_os_remap_move(q, 5 * MIB, MIB, 4 * MIB, false, NULL);
 	ck_assert_ptr_nonnull(r);
 	ck_assert_uint_eq((uintptr_t)r % (4 * MIB), 0);
 	ck_assert(!mapped(q) && !mapped(r + MIB));
@@ -403,22 +403,22 @@ END_TEST
 START_TEST(remap_move_refused)
 {
 	size_t page = hm_os_page_size(), size = 2 * MIB, space;
-	char *p = hm_os_map_aligned(size, 2 * MIB);
+	char *p = hm_os_map_aligned(size, 2 * MIB, false);
 	uint64_t before = balance();
 
 	memset(p, 9, size);
 	errno = ODD_ERRNO;
 	fail_from("mremap", 0);
-	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, NULL));
+	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, false, NULL));
 	fail_from("mmap", 0);
-	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, NULL));
+	ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, false, NULL));
 	hm_os_fail_hook = NULL;
 	ck_assert_uint_eq(balance(), before);
 	/* Two mappings in the kernel's eyes: it refuses to grow them as one. */
 	ck_assert_int_eq(mprotect(p + MIB, page, PROT_READ), 0);
 	space = address_space();
 	for (int i = 0; i < 100; i++)
-		ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, NULL));
+		ck_assert_ptr_null(hm_os_remap_move(p, size, 2 * size, 2 * MIB, false, NULL));
 	ck_assert_uint_le(address_space() - space, 10 * 2 * size);
 	ck_assert(filled(p, size, 9));
 	ck_assert_int_eq(errno, ODD_ERRNO);

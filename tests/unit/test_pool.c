@@ -539,7 +539,7 @@ END_TEST
 /* Does this kernel know of huge pages at all? */
 static bool have_huge(void)
 {
-	char *p = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE);
+	char *p = hm_os_map_aligned(HM_SUPERSLAB_SIZE, HM_SUPERSLAB_SIZE, false);
 	bool done = hm_os_advise_huge(p, HM_SUPERSLAB_SIZE);
 
 	ck_assert(hm_os_unmap(p, HM_SUPERSLAB_SIZE));
