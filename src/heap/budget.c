@@ -44,11 +44,11 @@ void hm_budget_sweep(struct hm_heap *h)
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		struct hm_bin *bin = &h->bins[cls];
 
-		if (bin->quiet && bin->budget > hm_classes[cls].first) {
+		if ((bin->rests & HM_RESTS_SWEEP) != 0 && bin->budget > hm_classes[cls].first) {
 			set(h, cls, hm_classes[cls].first);
 			hm_release_class(h, cls);
 		}
-		bin->quiet = true;
+		bin->rests |= HM_RESTS_SWEEP;
 	}
 	h->refused = 0;
 }
