@@ -51,11 +51,6 @@ hm_inline unsigned hm_ctz32(uint32_t n)
 	return (unsigned)__builtin_ctz(n);
 }
 
-hm_inline unsigned hm_ctz64(uint64_t n)
-{
-	return (unsigned)__builtin_ctzll(n);
-}
-
 hm_inline unsigned hm_popcount32(uint32_t n)
 {
 	/* The compiler's own is a call where the instruction is not known to be there. */

@@ -48,7 +48,7 @@ static void begin(struct hm_heap *h, unsigned cls)
 	bin->mark.p = NULL;
 	bin->rearmed = 0;
 	bin->spilled = 0;
-	bin->quiet = true;
+	bin->rests |= HM_RESTS_SWEEP;
 }
 
 void hm_budget_reset(struct hm_heap *h)
@@ -121,12 +121,12 @@ void hm_budget_sweep(struct hm_heap *h)
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		struct hm_bin *bin = &h->bins[cls];
 
-		if (bin->quiet && bin->budget > hm_classes[cls].first) {
+		if ((bin->rests & HM_RESTS_SWEEP) != 0 && bin->budget > hm_classes[cls].first) {
 			hm_budget_touch(h, cls);
 			set(h, cls, hm_classes[cls].first);
 			hm_release_class(h, cls);
 		}
-		bin->quiet = true;
+		bin->rests |= HM_RESTS_SWEEP;
 	}
 	h->refused = 0;
 }

@@ -83,7 +83,7 @@ hm_inline void hm_budget_refills(struct hm_heap *h, unsigned cls)
 	struct hm_bin *bin = &h->bins[cls];
 
 	h->events++;
-	bin->quiet = false;
+	bin->rests = 0;
 	if (bin->spilled != 0 && hm_budget_is_recent(h, bin))
 		hm_budget_grow(h, cls);
 	bin->spilled = 0;
@@ -94,7 +94,7 @@ hm_inline void hm_budget_takes_back(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
 
-	bin->quiet = false;
+	bin->rests = 0;
 	if (bin->spilled == 0 || hm_budget_is_recent(h, bin))
 		hm_budget_grow(h, cls);
 }

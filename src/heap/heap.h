@@ -34,10 +34,14 @@ struct hm_bin {
 	struct hm_list partial; /* other slabs bound to this heap, each with a free block */
 	struct hm_base mark;    /* the front's first block when the budget was last spent */
 	uint8_t rearmed;        /* times in a row that it was still the first */
-	bool quiet;             /* neither spilled nor refilled since the last sweep */
+	uint8_t rests;          /* HM_RESTS_*: what has not happened of late */
 	uint16_t spilled;       /* when blocks last went home, by h->events; 0: refilled since */
 	uint32_t nr_partial;
 } __attribute__((aligned(64)));
+
+/* Neither spilled nor refilled since the last sweep; not refilled since the last look for holes. */
+#define HM_RESTS_SWEEP 1u
+#define HM_RESTS_LOOK 2u
 
 _Static_assert(sizeof(struct hm_bin) == 64, "one cache line a bin");
 
@@ -56,6 +60,7 @@ struct hm_look {
 	uint32_t left; /* slabs of the class */
 	uint16_t cls;
 	bool busy;
+	bool resting; /* at classes only that rest */
 };
 
 struct hm_heap {
@@ -88,6 +93,7 @@ struct hm_heap {
 	 * others since a look at such, and how many there may be.
 	 */
 	size_t seen, freed, freed_max, given, given_max;
+	size_t rested; /* `freed` after the last look at classes that rest, or at all, or less */
 	size_t told; /* of `freed`, so much is known to others (in_use.h) */
 	size_t turned, turned_max; /* the same of all that went home, whatever became of it */
 	struct hm_look look, look_given;

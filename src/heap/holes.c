@@ -22,10 +22,24 @@
 /* Slabs that one call looks at: what they have is purged in some 0.3 ms. */
 #define LOOK_SLABS 64
 
+/* Pages of classes that rest are not wanted soon, so growth by a part of the bound is enough. */
+#define RESTING_OFTENER 4
+
 /* Fewer pages of fresh memory are not worth a system call. */
 #define FRESH_PAGES 4
 /* Of a slab that has pages for sure, as many slabs as of those that may. */
 #define BOUND_COST 4
+
+/* A look at all counts anew what is free; one at classes that rest takes off what went. */
+static size_t purge(struct hm_heap *h, struct hm_slab *s, unsigned fresh)
+{
+	size_t bytes = hm_hole_purge(s, fresh);
+
+	h->purged += bytes;
+	if (h->look.resting)
+		hm_freed_less(h, bytes);
+	return bytes;
+}
 
 /* s is on the bin's partial list. */
 static void look_at(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
@@ -41,7 +55,7 @@ static void look_at(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
 		return;
 	}
 	if (hm_hole_is_likely(s, 0))
-		h->purged += hm_hole_purge(s, 0);
+		purge(h, s, 0);
 	hm_list_add_head(&bin->partial, &s->node);
 	h->look.slack += (s->carved - hm_slab_used(s)) * stride;
 }
@@ -71,17 +85,13 @@ static unsigned look_at_bound(struct hm_heap *h, struct hm_bin *bin)
 {
 	struct hm_slab *s = bin->bound;
 	unsigned cost = 0;
-	size_t bytes;
 
 	if (s == NULL)
 		return 0;
 	if (bin->bump_left > 0 && look_at_fresh(bin))
 		cost = BOUND_COST;
-	if (s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left)) {
-		bytes = hm_hole_purge(s, bin->bump_left);
-		h->purged += bytes;
-		cost += bytes > 0 ? BOUND_COST : 0;
-	}
+	if (s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left))
+		cost += purge(h, s, bin->bump_left) > 0 ? BOUND_COST : 0;
 	h->look.slack += (s->carved - hm_slab_used(s)) * (size_t)hm_classes[s->cls].stride;
 	return cost;
 }
@@ -89,11 +99,32 @@ static unsigned look_at_bound(struct hm_heap *h, struct hm_bin *bin)
 /* The class's turn; or the end. */
 static unsigned enter_class(struct hm_heap *h, unsigned cls)
 {
+	struct hm_bin *bin = &h->bins[cls];
+	bool rests;
+
 	h->look.cls = (uint16_t)cls;
+	h->look.left = 0;
 	if (cls == HM_CLASSES)
 		return 0;
-	h->look.left = h->bins[cls].nr_partial;
-	return look_at_bound(h, &h->bins[cls]);
+	rests = (bin->rests & HM_RESTS_LOOK) != 0;
+	bin->rests |= HM_RESTS_LOOK;
+	if (h->look.resting && !rests)
+		return 0;
+	if (h->look.resting)
+		hm_release_class(h, cls);
+	h->look.left = bin->nr_partial;
+	return look_at_bound(h, bin);
+}
+
+/*
+ * Only at classes that nobody asked for blocks since the last look: their pages are not wanted
+ * soon, so no patience is due. The others' lists stay.
+ */
+static void begin_resting(struct hm_heap *h)
+{
+	h->look = (struct hm_look){ .busy = true, .resting = true };
+	enter_class(h, 0);
+	h->freed_max = 0;
 }
 
 static void begin(struct hm_heap *h)
@@ -146,34 +177,44 @@ static void tell(struct hm_heap *h)
 	h->told = h->freed;
 }
 
-/* Is one due? Asked again soon, since that is cheap. */
-static bool is_due(struct hm_heap *h)
+/* Begins one if it is due. That is asked again soon, since it is cheap. */
+static void begin_if_due(struct hm_heap *h)
 {
 	unsigned heaps = hm_heaps_in_use();
 	size_t live, after;
 
 	/* 0: somebody wants one now. */
-	if (h->freed_max == 0 || h->turned >= h->turned_max)
-		return true;
+	if (h->freed_max == 0 || h->turned >= h->turned_max) {
+		begin(h);
+		return;
+	}
 	tell(h);
 	live = live_of(h);
 	after = hm_ace_look_after(live, h->seen, heaps);
+	if (h->rested > h->freed)
+		h->rested = h->freed;
 	if (h->freed - h->seen >= hm_ace_look_patiently(after, h->patience, live, heaps))
-		return true;
-	h->freed_max = h->freed + hm_ace_look_least(heaps);
-	return false;
+		begin(h);
+	else if (h->freed - h->rested >= after / RESTING_OFTENER)
+		begin_resting(h);
+	else
+		h->freed_max = h->freed + hm_ace_look_least(heaps);
 }
 
 static void end(struct hm_heap *h)
 {
 	unsigned heaps = hm_heaps_in_use();
 
-	h->seen = h->freed = h->look.slack;
+	h->look.busy = false;
+	if (!h->look.resting)
+		h->seen = h->freed = h->look.slack;
+	h->rested = h->freed;
 	tell(h);
-	h->freed_max = h->seen + hm_ace_look_least(heaps);
+	h->freed_max = h->freed + hm_ace_look_least(heaps);
+	if (h->look.resting)
+		return;
 	h->turned = 0;
 	h->turned_max = hm_ace_look_turned(live_of(h), heaps, h->patience);
-	h->look.busy = false;
 }
 
 void hm_holes_look(struct hm_heap *h)
@@ -181,9 +222,9 @@ void hm_holes_look(struct hm_heap *h)
 	struct hm_look *look = &h->look;
 
 	if (!look->busy) {
-		if (!is_due(h))
+		begin_if_due(h);
+		if (!look->busy)
 			return;
-		begin(h);
 	}
 	for (unsigned n = 0; n < LOOK_SLABS && look->cls < HM_CLASSES;) {
 		struct hm_bin *bin = &h->bins[look->cls];

@@ -253,7 +253,7 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 	unsigned budget = bin->budget;
 
 	sll->budget = hm_budget_countdown(budget);
-	bin->quiet = false;
+	bin->rests &= (uint8_t)~HM_RESTS_SWEEP;
 	hm_budget_touch(h, cls);
 	if (budget == 0) {
 		spill_part(h, &sll->head, cls);

@@ -283,7 +283,7 @@ bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh)
 	if (HM_GUARDS == 2 || c->capacity == 1 || s->carved < s->capacity)
 		return false;
 	return used * touch <= 2 * (size_t)(c->capacity - fresh) &&
-	       used <= hm_remote_of(s)->tried / 2u;
+	       used <= hm_remote_of(s)->tried * 3u / 4u;
 }
 
 size_t hm_hole_purge(struct hm_slab *s, unsigned fresh)

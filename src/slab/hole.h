@@ -27,7 +27,8 @@ size_t hm_hole_purge(struct hm_slab *s, unsigned fresh);
 
 /*
  * Would that find anything, as far as can be told without a look at the free
- * list? No, too, when it was tried before and no half as many are used now.
+ * list? No, too, when it was tried before and more than three quarters of what
+ * was used then are used now.
  */
 bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh);
 

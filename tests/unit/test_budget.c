@@ -10,6 +10,7 @@
 #include "policy/options.h"
 #include "pool/pool.h"
 #include "recount.h"
+#include "slab/hole.h"
 
 static struct hm_bin *bin_of(unsigned cls)
 {
@@ -261,12 +262,56 @@ START_TEST(patience_is_bounded)
 }
 END_TEST
 
+/*
+ * Most of a class goes, a block in sixteen stays; the heap has learned that what it purges is
+ * wanted again. Bytes of holes that it makes all the same, when after each some frees the class
+ * is asked for blocks, or is not.
+ */
+static size_t holes_made(bool asked)
+{
+	unsigned cls = hm_class_of(1000), n = sizeof(p) / sizeof(p[0]);
+	struct hm_heap *h;
+	size_t holes;
+
+	hm_heap_free(hm_heap_malloc(1));
+	hm_heap_purge();
+	h = hm_tls_heap;
+	h->freed_max = 1;
+	h->turned_max = SIZE_MAX;
+	h->patience = 10;
+	for (unsigned i = 0; i < n; i++)
+		p[i] = support_alloc(cls);
+	holes = hm_hole_bytes();
+	for (unsigned i = 0; i < n; i++) {
+		if (i % 16 != 0)
+			hm_heap_free(p[i]);
+		if (asked)
+			bin_of(cls)->rests = 0; /* as by a refill */
+	}
+	holes = hm_hole_bytes() - holes;
+	for (unsigned i = 0; i < n; i += 16)
+		hm_heap_free(p[i]);
+	return holes;
+}
+
+START_TEST(resting_class)
+{
+	size_t all = sizeof(p) / sizeof(p[0]) * 1000, rests, asked;
+
+	hm_options.thp = HM_THP_NEVER;
+	asked = holes_made(true);
+	rests = holes_made(false);
+	must_say(asked == 0, "%zu bytes of a class that is asked for blocks", asked);
+	must_say(HM_GUARDS == 2 || rests > all / 2, "%zu of %zu bytes", rests, all);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { little_at_first, grows_with_demand, no_growth_in_turns,
 				 bounded,	  sweeps,	     bounds,
 				 patience_grows,  patience_is_bounded, one_of_each,
-				 fixed };
+				 fixed,		  resting_class };
 
 	return SUPPORT_RUN("budget", tests);
 }
