@@ -183,11 +183,21 @@ typedef int (*hak_limit_handler)(size_t size);
 hak_limit_handler hak_set_limit_handler(hak_limit_handler handler) HAKMEM_NOTHROW;
 
 /*
- * Writes figures about the heap, as text of some twenty lines, to file descriptor
- * fd. For people: the format may change with every version. Figures are
- * gathered while other threads go on, so that they need not add up exactly.
+ * Writes figures about the heap as text to file descriptor fd. For people: the
+ * format may change with every version. What the lines mean is in hakmem(7), HOW TO READ THE
+ * STATISTICS. Figures are gathered while other threads go on; when these rest, they are exact.
+ * What fd refuses (a full disk, a closed pipe) is dropped silently, and no signal comes of it.
  */
 void hak_stats_print(int fd) HAKMEM_NOTHROW;
+
+/*
+ * The same, and more, for programs: one JSON object on one line. Its member "schema" is 1;
+ * share/hakmem/stats.schema.json, a JSON Schema, has the meaning of each key.
+ * While "schema" is the same, keys may be added, but none goes or changes its meaning. Besides
+ * it asks the kernel for memory and mappings of the process, which takes up to some twenty
+ * milliseconds for each gigabyte that is resident.
+ */
+void hak_stats_json(int fd) HAKMEM_NOTHROW;
 
 /*
  * Writes what threads have learned so far about the sizes that they use, as a text that the

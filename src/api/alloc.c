@@ -11,6 +11,7 @@
 
 #include "api/start.h"
 #include "heap/cache.h"
+#include "report/dump.h"
 
 #include <errno.h>
 
@@ -43,6 +44,7 @@ static hm_noinline void *refill(size_t n, struct hm_heap *h, size_t twice)
 {
 	bool zero;
 
+	hm_dump_point();
 	/* A thread without a heap: its table is empty too, so twice means nothing. */
 	if (hm_unlikely(hm_heap_is_static(h)))
 		return or_enomem(hm_heap_malloc(n));
@@ -60,6 +62,7 @@ void *hm_malloc_slow(size_t n, struct hm_heap *h, size_t twice)
 
 static hm_noinline void *malloc_any(size_t n)
 {
+	hm_dump_point();
 	return n > PTRDIFF_MAX ? too_large(n) : or_enomem(hm_heap_malloc(n));
 }
 
@@ -81,6 +84,7 @@ void *hm_calloc_slow(size_t n, struct hm_heap *h, size_t twice)
 	bool zero;
 	void *p;
 
+	hm_dump_point();
 	if (hm_unlikely(hm_heap_is_static(h)))
 		return or_enomem(hm_heap_calloc(n));
 	p = refill_or_fail(n, h, twice, &zero);

@@ -74,3 +74,8 @@ HM_EXPORT void hak_stats_print(int fd)
 {
 	hm_stats_print(fd);
 }
+
+HM_EXPORT void hak_stats_json(int fd)
+{
+	hm_stats_json(fd);
+}

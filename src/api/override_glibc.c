@@ -5,7 +5,8 @@
  * owns: nothing.
  * called from: programs; pulled into static ones by override_libc.c.
  * What glibc calls its arenas' memory is here the superslabs; what it maps
- * singly is here the large blocks.
+ * singly is here the large blocks; its fast blocks are those on threads' lists. Bytes in use
+ * are usable ones: uordblks and hblkhd are the sum of malloc_usable_size over all blocks.
  */
 #include "base/base.h"
 
@@ -82,8 +83,10 @@ static struct mallinfo2 collect(void)
 	hm_stats_collect(&st);
 	info.arena = st.superslab_bytes;
 	info.ordblks = st.free_blocks;
+	info.smblks = st.cached_blocks;
+	info.fsmblks = st.cached_bytes;
 	info.hblks = st.large.live;
-	info.hblkhd = st.large.live_bytes;
+	info.hblkhd = st.large.usable;
 	info.uordblks = st.live_bytes;
 	info.fordblks = st.superslab_bytes - st.live_bytes;
 	info.keepcost = st.dirty_slabs * HM_SLAB_SIZE + st.large.cached_bytes;
@@ -107,6 +110,8 @@ HM_EXPORT struct mallinfo mallinfo(void)
 
 	info.arena = saturate(wide.arena);
 	info.ordblks = saturate(wide.ordblks);
+	info.smblks = saturate(wide.smblks);
+	info.fsmblks = saturate(wide.fsmblks);
 	info.hblks = saturate(wide.hblks);
 	info.hblkhd = saturate(wide.hblkhd);
 	info.uordblks = saturate(wide.uordblks);
@@ -142,7 +147,7 @@ HM_EXPORT void malloc_stats(void)
 	stats_line(&t, "in use bytes     = ", st.live_bytes);
 	hm_text_str(&t, "Total (incl. mmap):\n");
 	stats_line(&t, "system bytes     = ", st.superslab_bytes + st.large.live_bytes);
-	stats_line(&t, "in use bytes     = ", st.live_bytes + st.large.live_bytes);
+	stats_line(&t, "in use bytes     = ", st.live_bytes + st.large.usable);
 	stats_line(&t, "max mmap regions = ", st.large.most);
 	stats_line(&t, "max mmap bytes   = ", st.large.most_bytes);
 	/* Through stdio, as glibc does: what the program wrote there before comes before. */
@@ -222,10 +227,11 @@ static void put_sizes(FILE *f, const struct hm_stats *st)
 
 static void put_totals(FILE *f, const struct hm_stats *st, bool with_large)
 {
-	put_total(f, "fast", 0, 0);
-	put_total(f, "rest", st->free_blocks, st->superslab_bytes - st->live_bytes);
+	put_total(f, "fast", st->cached_blocks, st->cached_bytes);
+	put_total(f, "rest", st->free_blocks - st->cached_blocks,
+		  st->superslab_bytes - st->live_bytes - st->cached_bytes);
 	if (with_large)
-		put_total(f, "mmap", st->large.live, st->large.live_bytes);
+		put_total(f, "mmap", st->large.live, st->large.usable);
 	/* Superslabs stay mapped, so that there are never more than now. */
 	put_size(f, "system", "current", st->superslab_bytes);
 	put_size(f, "system", "max", st->superslab_bytes);

@@ -142,9 +142,10 @@ extern __typeof__(pthread_create) pthread_create __attribute__((weak));
 extern __typeof__(pthread_attr_init) pthread_attr_init __attribute__((weak));
 extern __typeof__(pthread_attr_setstacksize) pthread_attr_setstacksize __attribute__((weak));
 extern __typeof__(pthread_detach) pthread_detach __attribute__((weak));
+extern hm_os_sigaction sigaction __attribute__((weak));
 
 const struct hm_os_thread_names hm_os_static_names = {
-	pthread_create, pthread_attr_init, pthread_attr_setstacksize, pthread_detach
+	pthread_create, pthread_attr_init, pthread_attr_setstacksize, pthread_detach, sigaction
 };
 #endif
 

@@ -1,5 +1,5 @@
 /*
- * start.c - what the library does when the process exits.
+ * start.c - what the library does when the process starts, besides heap/init.c, and exits.
  *
  * owns: nothing.
  * called from: the loader.
@@ -10,14 +10,20 @@
 
 #include "policy/options.h"
 #include "heap/checked.h"
-#include "report/stats.h"
+#include "report/dump.h"
 
 const char hm_start_linked = 1;
+
+/* The options were read (heap/init.c). */
+__attribute__((constructor(102))) static void begin(void)
+{
+	hm_dump_start();
+}
 
 __attribute__((destructor(101))) static void finish(void)
 {
 	if (hm_options.check)
 		hm_checked_finish();
-	if (hm_options.stats)
-		hm_stats_print(2);
+	if (hm_options.stats || hm_options.stats_signal > 0)
+		hm_dump_finish();
 }

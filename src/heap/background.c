@@ -20,6 +20,7 @@
 #include "os/thread.h"
 #include "policy/dirty.h"
 #include "policy/options.h"
+#include "policy/purge_count.h"
 #include "pool/large.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
@@ -43,6 +44,7 @@ static struct {
 	_Atomic uint32_t state; /* enum hm_background_state */
 	_Atomic int error;
 	_Atomic uint32_t stop; /* the helper is to end */
+	_Atomic(void (*)(void)) task; /* NULL: none */
 	int process;
 	pthread_key_t key; /* has a value in the process's first thread */
 } background = { .busy = HM_LOCK_INIT(HM_RANK_HELPER) };
@@ -79,13 +81,13 @@ static size_t purge_expired(void *arg)
 static size_t purge_pool(void *arg)
 {
 	(void)arg;
-	return hm_pool_purge_all();
+	return hm_purge_count(HM_PURGE_IDLE, hm_pool_purge_all());
 }
 
 static size_t purge_large(void *arg)
 {
 	(void)arg;
-	return hm_large_purge();
+	return hm_purge_count(HM_PURGE_IDLE, hm_large_purge());
 }
 
 static size_t purge_older_large(void *arg)
@@ -198,8 +200,13 @@ static void *run(void *arg)
 
 	hm_os_thread_name("hakmem");
 	hm_dirty_attach();
-	while (can && !is_stopped())
+	while (can && !is_stopped()) {
+		void (*task)(void) = hm_load_relaxed(&background.task);
+
+		if (task != NULL)
+			task();
 		can = look(&h);
+	}
 	hm_dirty_stop();
 	if (!can)
 		fail(ENOSYS);
@@ -209,6 +216,21 @@ static void *run(void *arg)
 }
 
 /* ---- its life ---- */
+
+void hm_background_set_task(void (*task)(void))
+{
+	hm_store_relaxed(&background.task, task);
+}
+
+void hm_background_wake(void)
+{
+	if (hm_load_relaxed(&background.state) != HM_BACKGROUND_RUNNING ||
+	    hm_load_relaxed(&background.task) == NULL)
+		return;
+	/* It sleeps for good, or naps: on a word that does not change, which ends the nap. */
+	hm_dirty_tell();
+	hm_os_futex_wake((uint32_t *)&background.stop, 1);
+}
 
 /*
  * When the first thread leaves by pthread_exit, the process lasts until its last thread has

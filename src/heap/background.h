@@ -32,6 +32,11 @@ hm_inline void hm_background_safe_point(void)
 
 enum hm_background_state { HM_BACKGROUND_OFF, HM_BACKGROUND_RUNNING, HM_BACKGROUND_FAILED };
 
+/* What the helper does besides, before each look; with no lock held. Set from the constructor. */
+void hm_background_set_task(void (*task)(void));
+/* It does it soon, if there is a helper and a task; in a signal's handler, too. */
+void hm_background_wake(void);
+
 /* *error: why it failed. */
 enum hm_background_state hm_background_get_state(int *error);
 

@@ -129,6 +129,7 @@ void hm_budget_sweep(struct hm_heap *h)
 		bin->rests |= HM_RESTS_SWEEP;
 	}
 	h->refused = 0;
+	hm_count_add(&h->sweeps, 1);
 }
 
 void hm_budget_double(struct hm_heap *h, unsigned cls)
@@ -144,8 +145,10 @@ void hm_budget_double(struct hm_heap *h, unsigned cls)
 		return;
 	}
 	/* One block may always stay: else each pair of a large one would take and give a span. */
-	if (want == 1 || h->budgets + bytes_of(cls, want - bin->budget) <= max)
+	if (want == 1 || h->budgets + bytes_of(cls, want - bin->budget) <= max) {
 		set(h, cls, want);
-	else if (h->refused++ >= REFUSED_MAX)
+		hm_count_add(&h->doubled, 1);
+	} else if (h->refused++ >= REFUSED_MAX) {
 		hm_budget_sweep(h);
+	}
 }

@@ -58,6 +58,9 @@ static struct {
 	unsigned since_recount;
 } quarantine;
 
+/* Of the live blocks of each class: bytes that they have, but their holders may not use. */
+static _Atomic size_t unusable[HM_CLASSES];
+
 /* What is wrong with a block: what is NULL, nothing. */
 struct trouble {
 	const char *what;
@@ -283,9 +286,11 @@ static void enter_quarantine(struct hm_slab *s, char *p)
 void hm_checked_free(struct hm_slab *s, void *p, size_t n, const char *entry)
 {
 	struct trouble t;
+	size_t asked;
 
 	hm_lock_take(&lock);
 	t = inspect(s, p);
+	asked = t.asked;
 	if (t.what == NULL && n != HM_CHECKED_ANY && n != t.asked) {
 		t.what = "the size given is not the block's";
 		t.name = "given=";
@@ -293,8 +298,10 @@ void hm_checked_free(struct hm_slab *s, void *p, size_t n, const char *entry)
 	}
 	if (t.what == NULL)
 		t = make_room(hm_classes[s->cls].stride);
-	if (t.what == NULL)
+	if (t.what == NULL) {
+		hm_sub_relaxed(&unusable[s->cls], hm_class_usable(s->cls) - asked);
 		enter_quarantine(s, p);
+	}
 	hm_lock_release(&lock);
 	if (hm_unlikely(t.what != NULL))
 		report(&t, entry);
@@ -344,6 +351,7 @@ void *hm_checked_alloc(size_t align, size_t n, enum hm_failure *why)
 		return NULL;
 	memset(p, JUNK, at_most(n, JUNK_MAX));
 	set_size(p, cls, n);
+	hm_add_relaxed(&unusable[cls], hm_class_usable(cls) - n);
 	return p;
 }
 
@@ -389,6 +397,7 @@ bool hm_checked_resize(struct hm_slab *s, void *p, size_t old, size_t n)
 	if (n > old)
 		memset((char *)p + old, JUNK, at_most(n - old, JUNK_MAX));
 	set_size(p, s->cls, n);
+	hm_add_relaxed(&unusable[s->cls], old - n);
 	return true;
 }
 
@@ -418,6 +427,11 @@ void hm_checked_finish(void)
 	hm_lock_release(&lock);
 	if (t.what != NULL)
 		report(&t, "exit");
+}
+
+size_t hm_checked_slack(unsigned cls)
+{
+	return hm_load_relaxed(&unusable[cls]);
 }
 
 struct hm_heap *hm_checked_take(uint32_t held[HM_CLASSES])

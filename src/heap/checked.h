@@ -60,6 +60,9 @@ void hm_checked_purge(void);
 /* At exit: the freed blocks that still wait are looked at. */
 void hm_checked_finish(void);
 
+/* Bytes of all live blocks of the class that are behind the size asked for. Any thread. */
+size_t hm_checked_slack(unsigned cls);
+
 /* The heap with its lock held; the blocks of each class that are freed and wait. */
 struct hm_heap *hm_checked_take(uint32_t held[HM_CLASSES]);
 void hm_checked_release(void);

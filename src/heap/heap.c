@@ -14,6 +14,7 @@
 #include "heap/checked.h"
 #include "heap/room.h"
 #include "heap/wrong_use.h"
+#include "policy/purge_count.h"
 #include "pool/large.h"
 #include "pool/pool.h"
 
@@ -433,7 +434,8 @@ size_t hm_heap_purge(void)
 		hm_checked_purge();
 	hm_release_caches(hm_late_take());
 	hm_late_release();
-	return hm_holes_look_waiting() + hm_pool_purge_all() + hm_large_purge();
+	return hm_holes_look_waiting() +
+	       hm_purge_count(HM_PURGE_ASKED, hm_pool_purge_all() + hm_large_purge());
 }
 
 void hm_cache_poison(struct hm_base b, unsigned cls)

@@ -54,6 +54,11 @@ struct hm_batch {
 
 #define HM_BATCHES 16
 
+/* How often a class came to the slow paths; these run over at 2^32. */
+struct hm_class_counts {
+	_Atomic uint32_t refills, spills;
+};
+
 /* A look for holes, which goes on over several calls: where it is, what it saw (bytes). */
 struct hm_look {
 	size_t slack;  /* free and resident in slabs that were looked at */
@@ -108,6 +113,11 @@ struct hm_heap {
 	unsigned refused; /* times that these could not grow since the last sweep */
 	/* Statistics; the owner counts, others may read. */
 	_Atomic uint64_t refills, spills, remote_frees, remote_pushes, adopted, given_up;
+	_Atomic uint64_t holed; /* bytes that its looks gave back */
+	_Atomic uint32_t looks, doubled, sweeps, more_patient, less_patient;
+	struct hm_class_counts counts[HM_CLASSES];
+	struct hm_heap *older; /* the one that was made before it */
+	unsigned number;       /* of those made, from 0 */
 };
 
 /*
@@ -216,8 +226,9 @@ hm_inline void hm_freed_less(struct hm_heap *h, size_t bytes)
 struct hm_heap *hm_late_take(void);
 void hm_late_release(void);
 
-/* thread.c: the list of all heaps, for statistics and fork. */
+/* thread.c: all heaps, for statistics and fork. */
 void hm_heaps_add(struct hm_heap *h); /* one that is no thread's */
+/* All that were ever made, the youngest first; f is called without a lock: heaps stay. */
 void hm_heaps_each(void (*f)(struct hm_heap *h, void *arg), void *arg);
 void hm_heaps_fork_take(void);
 void hm_heaps_fork_release(bool child);

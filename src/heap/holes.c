@@ -14,6 +14,7 @@
 #include "heap/thread.h"
 #include "os/os.h"
 #include "policy/ace.h"
+#include "policy/purge_count.h"
 #include "pool/in_use.h"
 #include "pool/pool.h"
 #include "pool/waiting.h"
@@ -36,6 +37,7 @@ static size_t purge(struct hm_heap *h, struct hm_slab *s, unsigned fresh)
 	size_t bytes = hm_hole_purge(s, fresh);
 
 	h->purged += bytes;
+	hm_count_add(&h->holed, bytes);
 	if (h->look.resting)
 		hm_freed_less(h, bytes);
 	return bytes;
@@ -75,6 +77,7 @@ static bool look_at_fresh(struct hm_bin *bin)
 		return false;
 	if (!hm_os_purge(end - whole, whole))
 		return false;
+	hm_purge_count(HM_PURGE_HOLES, whole);
 	memset(bin->bump, 0, left - whole);
 	bin->bump_zero = true;
 	return true;
@@ -122,9 +125,21 @@ static unsigned enter_class(struct hm_heap *h, unsigned cls)
  */
 static void begin_resting(struct hm_heap *h)
 {
+	hm_count_add(&h->looks, 1);
 	h->look = (struct hm_look){ .busy = true, .resting = true };
 	enter_class(h, 0);
 	h->freed_max = 0;
+}
+
+static void learn_patience(struct hm_heap *h)
+{
+	unsigned patience = hm_ace_patience(h->patience, h->purged, h->wanted);
+
+	if (patience > h->patience)
+		hm_count_add(&h->more_patient, 1);
+	else if (patience < h->patience)
+		hm_count_add(&h->less_patient, 1);
+	h->patience = patience;
 }
 
 static void begin(struct hm_heap *h)
@@ -132,7 +147,8 @@ static void begin(struct hm_heap *h)
 	/* A block on a list pins its pages, and a program that changes leaves lists behind. */
 	hm_release_lists(h);
 	hm_release_unused(h);
-	h->patience = hm_ace_patience(h->patience, h->purged, h->wanted);
+	learn_patience(h);
+	hm_count_add(&h->looks, 1);
 	h->purged = h->wanted = 0;
 	h->looked = true;
 	h->look = (struct hm_look){ .busy = true };

@@ -118,6 +118,7 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 	bool zero;
 
 	hm_count_add(&h->refills, 1);
+	hm_count_add(&h->counts[cls].refills, 1);
 	hm_budget_refills(h, cls);
 	if (bin->bump_left == 0)
 		hm_refill_bump_is_over(bin, cls);

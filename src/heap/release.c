@@ -240,6 +240,7 @@ static void keep_one(struct hm_heap *h, unsigned cls)
 static void spill_part(struct hm_heap *h, struct hm_base *list, unsigned cls)
 {
 	hm_count_add(&h->spills, 1);
+	hm_count_add(&h->counts[cls].spills, 1);
 	hm_budget_spilled(h, cls);
 	*list = spill_list(h, *list, cls, SPILL_MAX);
 	if (hm_unlikely(h->freed >= h->freed_max || h->turned >= h->turned_max))

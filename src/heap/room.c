@@ -9,6 +9,7 @@
 
 #include "os/os.h"
 #include "policy/limit.h"
+#include "policy/purge_count.h"
 #include "pool/in_use.h"
 #include "pool/large_shape.h"
 #include "pool/pool.h"
@@ -42,8 +43,8 @@ static struct hm_heap *own_heap(void)
 static void purge_kept(void)
 {
 	if (hm_pool_bytes_dirty() > 0)
-		hm_pool_purge_all();
-	hm_large_purge();
+		hm_purge_count(HM_PURGE_LIMIT, hm_pool_purge_all());
+	hm_purge_count(HM_PURGE_LIMIT, hm_large_purge());
 }
 
 /* Crossing the soft limit: once, and not again before an eighth was added (limit.h). */
@@ -110,7 +111,7 @@ static void make_room(struct hm_heap *h, enum hm_failure why)
 		look_for_holes(h);
 		purge_kept();
 	} else {
-		hm_large_purge();
+		hm_purge_count(HM_PURGE_REFUSED, hm_large_purge());
 	}
 }
 

@@ -48,6 +48,7 @@ static struct hm_lock late_lock = HM_LOCK_INIT(HM_RANK_LATE);
 static struct {
 	struct hm_lock lock;
 	struct hm_list all;
+	_Atomic(struct hm_heap *) youngest; /* written under the lock */
 	_Atomic uint32_t in_use;
 	_Atomic bool checked; /* threads that come get the checked heap */
 	bool first_taken;
@@ -165,6 +166,14 @@ static void unset_own(struct hm_heap *h)
 	h->tls = NULL;
 }
 
+/* Under the lock: h is ready, and found by hm_heaps_each from now on. */
+static void enter(struct hm_heap *h)
+{
+	h->older = hm_load_relaxed(&heaps.youngest);
+	h->number = h->older == NULL ? 0 : h->older->number + 1;
+	hm_store_release(&heaps.youngest, h);
+}
+
 /* A heap that nobody has: used before, or new. NULL when the OS refuses. */
 static struct hm_heap *take_unused(void)
 {
@@ -178,6 +187,7 @@ static struct hm_heap *take_unused(void)
 		if (h == NULL)
 			return NULL;
 		hm_heap_reset(h);
+		enter(h);
 	}
 	h->in_use = true;
 	hm_list_add_tail(&heaps.all, &h->node);
@@ -301,6 +311,7 @@ void hm_heaps_add(struct hm_heap *h)
 	lock_heaps();
 	h->in_use = true;
 	hm_list_add_tail(&heaps.all, &h->node);
+	enter(h);
 	hm_lock_release(&heaps.lock);
 }
 
@@ -321,10 +332,8 @@ void hm_late_release(void)
 
 void hm_heaps_each(void (*f)(struct hm_heap *h, void *arg), void *arg)
 {
-	lock_heaps();
-	for (struct hm_list *n = heaps.all.next; n != &heaps.all; n = n->next)
-		f(hm_container(n, struct hm_heap, node), arg);
-	hm_lock_release(&heaps.lock);
+	for (struct hm_heap *h = hm_load_acquire(&heaps.youngest); h != NULL; h = h->older)
+		f(h, arg);
 }
 
 void hm_heaps_fork_take(void)

@@ -11,12 +11,16 @@
 #include "base/base.h"
 
 #include <pthread.h>
+#include <signal.h>
+
+typedef int hm_os_sigaction(int, const struct sigaction *, struct sigaction *);
 
 struct hm_os_thread_names {
 	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	int (*attr_init)(pthread_attr_t *);
 	int (*attr_setstacksize)(pthread_attr_t *, size_t);
 	int (*detach)(pthread_t);
+	hm_os_sigaction *sigaction; /* signal.h */
 };
 
 /* Those of a static program, where nothing can be looked up; the shared library has none. */

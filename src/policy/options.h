@@ -17,9 +17,10 @@ struct hm_options {
 #undef HM_OPTION
 };
 
-/* The words of the options ace and thp. */
+/* The words of the options ace, thp and stats_format. */
 enum hm_ace { HM_ACE_OFF, HM_ACE_FROZEN, HM_ACE_ON };
 enum hm_thp { HM_THP_AUTO, HM_THP_NEVER, HM_THP_ALWAYS };
+enum hm_stats_format { HM_STATS_TEXT, HM_STATS_JSON };
 
 /* Holds the defaults from the first instruction on (statically initialised). */
 extern struct hm_options hm_options;

@@ -17,6 +17,7 @@
 #include "os/os.h"
 #include "policy/ace.h"
 #include "policy/dirty.h"
+#include "policy/purge_count.h"
 #include "pool/large_cache.h"
 #include "pool/large_shape.h"
 #include "pool/pool.h"
@@ -27,9 +28,9 @@
 static struct {
 	struct hm_lock lock;
 	struct hm_list list;
-	size_t nr_moved, most, most_bytes;
+	size_t nr_moved;
+	struct hm_large_counts n; /* without those of the next, and what is cached */
 	_Atomic size_t nr, bytes; /* written under the lock */
-	uint64_t allocated, freed;
 } live = {
 	.lock = HM_LOCK_INIT(HM_RANK_LARGE),
 	.list = { &live.list, &live.list },
@@ -80,11 +81,12 @@ static void admit(struct hm_large *l, size_t size, size_t span, size_t offset)
 	hm_list_add_head(&live.list, &l->node);
 	hm_count_add(&live.nr, 1);
 	live.nr_moved += l->moved;
+	live.n.usable += l->user_size;
 	hm_count_add(&live.bytes, size);
-	if (hm_load_relaxed(&live.nr) > live.most)
-		live.most = hm_load_relaxed(&live.nr);
-	if (live_bytes() > live.most_bytes)
-		live.most_bytes = live_bytes();
+	if (hm_load_relaxed(&live.nr) > live.n.most)
+		live.n.most = hm_load_relaxed(&live.nr);
+	if (live_bytes() > live.n.most_bytes)
+		live.n.most_bytes = live_bytes();
 }
 
 /* Under the lock: the contrary. The registry still has it. */
@@ -94,6 +96,7 @@ static void withdraw(struct hm_large *l)
 	hm_list_remove(&l->node);
 	hm_count_add(&live.nr, (size_t)-1);
 	live.nr_moved -= l->moved;
+	live.n.usable -= l->user_size;
 	hm_count_add(&live.bytes, -l->map_size);
 }
 
@@ -141,13 +144,14 @@ size_t hm_large_purge_older(uint64_t *clock)
 	hm_large_cache_expire(*clock, &leaving);
 	*clock = hm_large_cache_clock();
 	hm_lock_release(&live.lock);
-	return unmap_all(&leaving);
+	return hm_purge_count(HM_PURGE_DELAY, unmap_all(&leaving));
 }
 
 /* The OS refused: what is mapped and not in use goes back. Did anything? */
 static bool make_room(void)
 {
-	return hm_large_purge() + hm_range_drop() + hm_pool_unmap_empty() > 0;
+	return hm_purge_count(HM_PURGE_REFUSED,
+			      hm_large_purge() + hm_range_drop() + hm_pool_unmap_empty()) > 0;
 }
 
 /* Live blocks that are looked at for one that can tell; each costs a cache miss. */
@@ -165,7 +169,7 @@ static bool wants_huge(size_t size)
 	struct hm_list *n;
 
 	hm_lock_take(&live.lock);
-	if (hm_ace_wants_huge_large(size, live.allocated)) {
+	if (hm_ace_wants_huge_large(size, live.n.allocated)) {
 		n = live.list.next;
 		for (unsigned i = 0; n != &live.list && i < WITNESSES; n = n->next, i++) {
 			struct hm_large *l = hm_container(n, struct hm_large, node);
@@ -277,7 +281,7 @@ bool hm_large_free(struct hm_large *l)
 	if (was_live) {
 		hm_large_canary_check(l);
 		withdraw(l);
-		live.freed++;
+		live.n.freed++;
 		if (hm_large_is_shifted(l->user_offset)) {
 			leave(l);
 			hm_list_add_tail(&leaving, &l->node);
@@ -286,7 +290,7 @@ bool hm_large_free(struct hm_large *l)
 		}
 	}
 	hm_lock_release(&live.lock);
-	unmap_all(&leaving);
+	hm_purge_count(HM_PURGE_BOUND, unmap_all(&leaving));
 	hm_dirty_note();
 	return was_live;
 }
@@ -424,7 +428,7 @@ static void *reuse(const struct hm_large_shape *s)
 		size = fits && l->map_size < s->size ? s->size : l->map_size;
 		admit(l, size, hm_large_span(l), s->offset);
 		l->zero = false;
-		live.allocated++;
+		live.n.allocated++;
 	}
 	hm_lock_release(&live.lock);
 	if (l == NULL || fits)
@@ -463,7 +467,7 @@ void *hm_large_alloc(size_t n, size_t align, bool *zero)
 	hm_lock_take(&live.lock);
 	admit(l, s.size, span, s.offset);
 	l->zero = true;
-	live.allocated++;
+	live.n.allocated++;
 	hm_lock_release(&live.lock);
 	return (char *)l + s.offset;
 }
@@ -476,12 +480,9 @@ size_t hm_large_bytes(void)
 void hm_large_get_counts(struct hm_large_counts *out)
 {
 	hm_lock_take(&live.lock);
+	*out = live.n;
 	out->live = hm_load_relaxed(&live.nr);
 	out->live_bytes = live_bytes();
-	out->most = live.most;
-	out->most_bytes = live.most_bytes;
-	out->allocated = live.allocated;
-	out->freed = live.freed;
 	hm_large_cache_count(out);
 	hm_lock_release(&live.lock);
 }

@@ -79,9 +79,11 @@ size_t hm_large_purge_older(uint64_t *clock);
 
 struct hm_large_counts {
 	size_t live, live_bytes; /* blocks, mapped bytes */
+	size_t usable;           /* of these, what the program may use */
 	size_t most, most_bytes; /* the highest that these have been */
 	size_t cached, cached_bytes;
 	uint64_t allocated, freed; /* blocks ever */
+	uint64_t hits, grown, misses; /* looks into the cache: found one, a shorter one, none */
 };
 void hm_large_get_counts(struct hm_large_counts *out);
 

@@ -29,6 +29,7 @@ static struct {
 	size_t nr_parked, parked_bytes;
 	size_t lately; /* bytes */
 	uint64_t clock;
+	uint64_t hits, grown, misses;
 } cache = {
 	.kept = { &cache.kept, &cache.kept },
 	.parked = { &cache.parked, &cache.parked },
@@ -161,11 +162,14 @@ struct hm_large *hm_large_cache_take(size_t need)
 	if (l != NULL) {
 		unlink_kept(l);
 		keep_rest(l, need);
+		cache.hits++;
 		return l;
 	}
 	l = search(&cache.parked, need, &best);
-	if (l != NULL)
+	if (l != NULL) {
 		unlink_parked(l);
+		cache.hits++;
+	}
 	return l;
 }
 
@@ -182,8 +186,12 @@ struct hm_large *hm_large_cache_take_shorter(size_t need)
 			longest = l->map_size;
 		}
 	}
-	if (found != NULL)
+	if (found != NULL) {
 		unlink_kept(found);
+		cache.grown++;
+	} else {
+		cache.misses++;
+	}
 	return found;
 }
 
@@ -304,6 +312,9 @@ void hm_large_cache_count(struct hm_large_counts *out)
 {
 	out->cached = cache.nr + cache.nr_parked;
 	out->cached_bytes = hm_large_cache_bytes() + cache.parked_bytes;
+	out->hits = cache.hits;
+	out->grown = cache.grown;
+	out->misses = cache.misses;
 }
 
 void hm_large_cache_park(struct hm_large *l)

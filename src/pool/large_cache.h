@@ -41,7 +41,7 @@ bool hm_large_cache_has(const void *p);
 /* Bytes of what is cached and not parked. Needs no lock. */
 size_t hm_large_cache_bytes(void);
 
-/* Fills in `cached` and `cached_bytes`. */
+/* Fills in `cached`, `cached_bytes` and what became of looks into the cache. */
 void hm_large_cache_count(struct hm_large_counts *out);
 
 /*

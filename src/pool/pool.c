@@ -18,6 +18,7 @@
 #include "policy/ace.h"
 #include "policy/dirty.h"
 #include "policy/options.h"
+#include "policy/purge_count.h"
 #include "pool/in_use.h"
 #include "pool/superslab_map.h"
 #include "slab/hole.h"
@@ -293,11 +294,14 @@ static bool is_expired(const struct hm_superslab *ss)
 static unsigned purge_expired(void)
 {
 	struct hm_superslab *ss;
+	unsigned n;
 
 	if (hm_list_empty(&pool.dirty) || !is_expired(from_dirty(pool.dirty.prev)))
 		return 0;
 	ss = oldest_dirty();
-	return is_expired(ss) ? purge_superslab(ss) : 0;
+	n = is_expired(ss) ? purge_superslab(ss) : 0;
+	hm_purge_count(HM_PURGE_DELAY, n * HM_SLAB_SIZE);
+	return n;
 }
 
 /* What one call does at most: slabs, and system calls or so. */
@@ -325,6 +329,7 @@ static void limit_dirty(void)
 		if (ss == NULL || pool.nr_dirty <= limit - limit / 4)
 			return;
 		n = purge_superslab(ss);
+		hm_purge_count(HM_PURGE_BOUND, n * HM_SLAB_SIZE);
 		slabs += n;
 	}
 }

@@ -61,6 +61,7 @@ void hm_pool_get_counts(struct hm_pool_counts *out);
 /* Every superslab in turn: f is called without the lock; their records never go away. */
 void hm_pool_each(void (*f)(struct hm_superslab *ss, void *arg), void *arg);
 
+/* Also taken by report/held.c: while it is, no superslab with a slab in use is unmapped. */
 void hm_pool_fork_take(void);
 void hm_pool_fork_release(bool child);
 

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "os/os.h"
+#include "policy/purge_count.h"
 
 #define BLOCKS_MAX (HM_SLAB_SIZE / HM_ALIGN)
 #define PAGES_MAX (HM_SLABS * 16)
@@ -314,7 +315,7 @@ size_t hm_hole_purge(struct hm_slab *s, unsigned fresh)
 			bytes += purge_run(&sp, a, b);
 	}
 	hm_assert(hm_slab_valid(s));
-	return bytes;
+	return hm_purge_count(HM_PURGE_HOLES, bytes);
 }
 
 void hm_hole_shelve(struct hm_slab *s, unsigned n)
@@ -334,6 +335,6 @@ void hm_hole_shelve(struct hm_slab *s, unsigned n)
 		if (!is_hole(&sp, i)) /* the last ones may have no block at all */
 			set_hole(&sp, i, true);
 	if (a < sp.pages)
-		purge_run(&sp, a, sp.pages);
+		hm_purge_count(HM_PURGE_LEFT, purge_run(&sp, a, sp.pages));
 	hm_assert(hm_slab_valid(s));
 }

@@ -56,7 +56,7 @@ static void check_info(void)
 
 	CHECK(strncmp(text, "<malloc version=\"hakmem-1\">\n", 28) == 0);
 	CHECK(strstr(text, "<heap nr=\"0\">\n<sizes>\n") != NULL);
-	CHECK(strstr(text, "</heap>\n<total type=\"fast\" count=\"0\" size=\"0\"/>\n") != NULL);
+	CHECK(strstr(text, "</heap>\n<total type=\"fast\" count=\"") != NULL);
 	CHECK(strstr(text, "<total type=\"mmap\" count=\"") != NULL);
 	CHECK(strstr(text, "<system type=\"current\" size=\"") != NULL);
 	CHECK(strstr(text, "<aspace type=\"total\" size=\"") != NULL);
