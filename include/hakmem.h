@@ -206,6 +206,37 @@ void hak_stats_json(int fd) HAKMEM_NOTHROW;
  */
 size_t hak_ace_state(char *buf, size_t size) HAKMEM_NOTHROW;
 
+/* ---- Options. Their names and values are those of the configuration file: hakmem.conf(5). ---- */
+
+/*
+ * The name of option number `index`, from 0; NULL past the last. The string is static.
+ */
+const char *hak_option_name(unsigned index) HAKMEM_NOTHROW;
+
+/*
+ * Writes the option's value to buf, of `size` bytes, as a string: cut where it
+ * is longer. Returns 0; EINVAL when there is no option of that name; ERANGE when
+ * it was cut. errno is left alone.
+ */
+HAKMEM_ATTRIBUTE(__nonnull__(1, 2))
+int hak_option_get(const char *name, char *buf, size_t size) HAKMEM_NOTHROW;
+
+/*
+ * Gives the option another value, for the whole process and at once. Returns 0;
+ * EINVAL when there is no option of that name, or the value is none that it can
+ * have; EPERM when it counts at the start only, or the administrator's file says
+ * that it is not overridable. errno is left alone.
+ */
+HAKMEM_ATTRIBUTE(__nonnull__(1, 2))
+int hak_option_set(const char *name, const char *value) HAKMEM_NOTHROW;
+
+/*
+ * Writes all options to file descriptor fd, as a configuration file: each with
+ * its value, and as a comment what it is, which values it may have, whether it may
+ * change at run time and where its value is from.
+ */
+void hak_option_list(int fd) HAKMEM_NOTHROW;
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 #include "os/thread.h"
 #include "heap/cache.h"
 #include "heap/heap.h"
+#include "heap/passthrough.h"
 #include "heap/wrong_use.h"
 #include "api/api.h"
 
@@ -157,16 +158,27 @@ const struct hm_os_thread_names hm_os_static_names = {
 extern __typeof__(dlsym) dlsym __attribute__((weak));
 #endif
 
-__attribute__((constructor)) static void find_next(void)
+static void *next(const char *name)
 {
 	void *(*look_up)(void *, const char *) = dlsym;
-	void *p;
 
-	if (look_up == NULL)
-		return;
-	/* A function pointer out of an object pointer, as POSIX says that dlsym is used. */
-	p = look_up(RTLD_NEXT, "free");
-	hm_next_free = __extension__(void (*)(void *)) p;
-	p = look_up(RTLD_NEXT, "malloc_usable_size");
-	hm_next_usable = __extension__(size_t(*)(void *)) p;
+	return look_up != NULL ? look_up(RTLD_NEXT, name) : NULL;
+}
+
+/* A function pointer out of an object pointer, as POSIX says that dlsym is used. */
+__attribute__((constructor)) static void find_next(void)
+{
+	*(void **)&hm_next_free = next("free");
+	*(void **)&hm_next_usable = next("malloc_usable_size");
+}
+
+void hm_next_find(void)
+{
+	find_next();
+	hm_next.free = hm_next_free;
+	hm_next.usable = hm_next_usable;
+	*(void **)&hm_next.malloc = next("malloc");
+	*(void **)&hm_next.calloc = next("calloc");
+	*(void **)&hm_next.realloc = next("realloc");
+	*(void **)&hm_next.memalign = next("memalign");
 }

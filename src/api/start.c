@@ -10,6 +10,7 @@
 
 #include "policy/options.h"
 #include "heap/checked.h"
+#include "heap/passthrough.h"
 #include "report/dump.h"
 
 const char hm_start_linked = 1;
@@ -22,7 +23,7 @@ __attribute__((constructor(102))) static void begin(void)
 
 __attribute__((destructor(101))) static void finish(void)
 {
-	if (hm_options.check)
+	if (hm_options.check && !hm_passthrough_is_on())
 		hm_checked_finish();
 	if (hm_options.stats || hm_options.stats_signal > 0)
 		hm_dump_finish();

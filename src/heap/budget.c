@@ -71,7 +71,7 @@ void hm_budget_start(void)
 	if (hm_likely(text == NULL && hm_options.ace == HM_ACE_ON))
 		return;
 	if (text != NULL && !hm_ace_state_set(text))
-		hm_options_refuse(&hm_options.ace_state, "SIZE:BYTES of classes, patience:N");
+		hm_options_refuse("ace_state", "SIZE:BYTES of classes, patience:N");
 	if (!hm_heap_is_static(hm_tls_heap))
 		hm_budget_reset(hm_tls_heap);
 }

@@ -12,6 +12,7 @@
 #include "heap/background.h"
 #include "heap/cache.h"
 #include "heap/checked.h"
+#include "heap/passthrough.h"
 #include "heap/room.h"
 #include "heap/wrong_use.h"
 #include "policy/purge_count.h"
@@ -71,6 +72,11 @@ static void *try_alloc(size_t n, size_t align, bool *zero, enum hm_failure *why)
 {
 	unsigned cls;
 
+	if (hm_passthrough_is_on()) {
+		*zero = false;
+		*why = HM_FAILURE_MAP;
+		return hm_passthrough_alloc(align, n);
+	}
 	if (align > HM_ALIGN)
 		cls = hm_class_of_aligned(n, align);
 	else
@@ -112,8 +118,11 @@ void *hm_heap_malloc(size_t n)
 void *hm_heap_calloc(size_t n)
 {
 	bool zero;
-	void *p = alloc_zero(n, HM_ALIGN, &zero);
+	void *p;
 
+	if (hm_passthrough_is_on())
+		return hm_passthrough_calloc(n);
+	p = alloc_zero(n, HM_ALIGN, &zero);
 	if (p != NULL && !zero)
 		memset(p, 0, n);
 	return p;
@@ -188,12 +197,21 @@ static void free_in_superslab(struct hm_zone *z, void *p)
 		hm_remote_free(h, s, hm_cache_take_back(s, u, tiny));
 }
 
+/* p is in no block of ours. */
+static void free_foreign(void *p)
+{
+	if (hm_passthrough_has(p))
+		hm_next.free(p);
+	else
+		hm_wrong_use_free(p, "free");
+}
+
 static void free_large(void *p)
 {
 	struct hm_large *l = hm_large_find(p);
 
 	if (l == NULL || !hm_large_free(l))
-		hm_wrong_use_free(p, "free");
+		free_foreign(p);
 }
 
 static hm_noinline void free_any(void *p)
@@ -208,7 +226,7 @@ static hm_noinline void free_any(void *p)
 	else if (kind != HM_REG_NONE)
 		free_large(p);
 	else
-		hm_wrong_use_free(p, "free");
+		free_foreign(p);
 }
 
 void hm_free_slow(void *p)
@@ -274,7 +292,9 @@ static hm_noinline size_t usable_slow(const void *p)
 			       hm_checked_usable(s, p, "malloc_usable_size") :
 			       hm_class_usable(s->cls);
 	l = p == NULL ? NULL : hm_large_find(p);
-	return l == NULL ? 0 : l->user_size;
+	if (l != NULL)
+		return l->user_size;
+	return p != NULL && hm_passthrough_has(p) ? hm_next.usable((void *)(uintptr_t)p) : 0;
 }
 
 /* Some programs ask at each malloc and free. */
@@ -287,7 +307,8 @@ size_t hm_heap_usable(const void *p)
 
 size_t hm_heap_good_size(size_t n)
 {
-	if (n > (size_t)HM_MEDIUM_REQUEST_MAX || thread_heap() == &hm_checked_heap)
+	if (n > (size_t)HM_MEDIUM_REQUEST_MAX || hm_passthrough_is_on() ||
+	    thread_heap() == &hm_checked_heap)
 		return n;
 	return hm_class_usable(hm_class_of(n));
 }
@@ -384,8 +405,12 @@ void *hm_heap_realloc(void *p, size_t n)
 		return realloc_copy(p, hm_class_usable(s->cls), n);
 	}
 	l = hm_large_find(p);
+	if (l == NULL && hm_passthrough_has(p))
+		return hm_passthrough_realloc(p, n);
 	if (l == NULL)
 		return realloc_foreign(p, n);
+	if (hm_passthrough_is_on())
+		return realloc_copy(p, l->user_size, n);
 	return realloc_large(l, p, n);
 }
 

@@ -40,7 +40,7 @@ void hm_room_make(struct hm_heap *h);
 bool hm_room_look(struct hm_heap *h);
 hm_inline bool hm_room_is_exceeded(struct hm_heap *h)
 {
-	return hm_unlikely(hm_options.limit_hard != 0) && hm_room_look(h);
+	return hm_unlikely(hm_load_hint(uint64_t, &hm_options.limit_hard) != 0) && hm_room_look(h);
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "base/bits.h"
 #include "heap/budget.h"
 #include "heap/checked.h"
+#include "heap/passthrough.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
@@ -245,6 +246,8 @@ struct hm_heap *hm_heap_init_thread(void)
 
 	if (hm_load_relaxed(&heaps.checked))
 		return hm_tls_heap = &hm_checked_heap;
+	if (hm_passthrough_is_on())
+		return &hm_empty_heap;
 	h = acquire_heap(&used);
 	if (h == NULL)
 		return &hm_late_heap; /* for this call: the next miss tries again */
@@ -291,19 +294,30 @@ void hm_thread_start(void)
 		watch_exit(hm_tls_heap);
 }
 
-void hm_thread_start_checked(void)
+/* For a static heap. */
+static void leave_heap(struct hm_heap *next)
 {
 	struct hm_heap *h = hm_tls_heap;
 
-	if (hm_load_relaxed(&heaps.checked))
-		return;
-	hm_checked_init();
-	hm_store_relaxed(&heaps.checked, true);
-	hm_tls_heap = &hm_checked_heap;
+	hm_tls_heap = next;
 	if (hm_heap_is_static(h))
 		return;
 	hm_release_all(h);
 	release_heap(h);
+}
+
+void hm_thread_start_checked(void)
+{
+	if (hm_load_relaxed(&heaps.checked))
+		return;
+	hm_checked_init();
+	hm_store_relaxed(&heaps.checked, true);
+	leave_heap(&hm_checked_heap);
+}
+
+void hm_thread_leave_heap(void)
+{
+	leave_heap(&hm_empty_heap);
 }
 
 void hm_heaps_add(struct hm_heap *h)

@@ -17,6 +17,9 @@ void hm_thread_start(void);
  */
 void hm_thread_start_checked(void);
 
+/* The calling thread gives its heap up and is as one that has none yet (passthrough.h). */
+void hm_thread_leave_heap(void);
+
 /* thread.c names this, so that a static link takes the constructor in (init.c). */
 extern const char hm_init_linked;
 

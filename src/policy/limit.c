@@ -122,11 +122,20 @@ bool hm_limit_reserve(size_t bytes, size_t (*measure)(void))
 	return true;
 }
 
-/* The options are what they were when it was reserved. */
+/*
+ * The limit may come and go at run time: bytes that were taken without one may be
+ * settled under one, so what is pending can be too little for that moment, and
+ * never stays too much.
+ */
 void hm_limit_settle(size_t bytes)
 {
-	if (hm_options.limit_hard != 0)
-		atomic_fetch_sub_explicit(&limit.pending, bytes, memory_order_release);
+	uint64_t pending = hm_load_relaxed(&limit.pending);
+
+	if (hm_likely(pending == 0))
+		return;
+	while (!hm_cas_weak_acq_rel(&limit.pending, &pending,
+				    pending > bytes ? pending - bytes : 0))
+		;
 }
 
 bool hm_limit_is_exceeded(size_t bytes)

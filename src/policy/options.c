@@ -1,348 +1,232 @@
 /*
- * options.c - reading the option table from the environment.
+ * options.c - the option table and the values in force.
  *
- * owns: hm_options.
- * called from: the library's constructor (once); report/ and tests (listing).
+ * owns: hm_options, the origins, the texts that options were set to.
+ * called from: policy/options.h's users.
  */
 #include "base/base.h"
 #include "policy/options.h"
 
 #include "base/str.h"
-#include "os/os.h"
-#include "os/print.h"
+#include "policy/option_value.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PREFIX "HAKMEM_"
-/* As much of a stranger's text as a message repeats. */
-#define QUOTED 64
-/* Room for the TEXT values of all options. */
+/* Room for the TEXT values of all options, and the names of files. */
 #define TEXTS 4096
 
 struct hm_options hm_options = {
-#define HM_OPTION(name, NAME, type, dflt, min, max, text) .name = (dflt),
+#define HM_OPTION(name, NAME, type, dflt, min, max, when, text) .name = (dflt),
 #include "policy/options.def"
 #undef HM_OPTION
 };
 
 static const struct hm_option_info table[] = {
-#define HM_OPTION(name, NAME, type, dflt, min, max, text)                                          \
-	{ #name, PREFIX #NAME, (text), #type, (dflt), (min), (max) },
+#define HM_OPTION(name, NAME, type, dflt, min, max, when, text)                                    \
+	{ #name, PREFIX #NAME, (text), #type, (dflt), (min), (max), HM_OPTION_##when },
 #include "policy/options.def"
 #undef HM_OPTION
 };
 
 /* Where the row's value is kept. */
-static uint64_t *const values[] = {
-#define HM_OPTION(name, NAME, type, dflt, min, max, text) &hm_options.name,
+static _Atomic uint64_t *const values[] = {
+#define HM_OPTION(name, NAME, type, dflt, min, max, when, text) &hm_options.name,
 #include "policy/options.def"
 #undef HM_OPTION
 };
 
 #define ROWS (sizeof(table) / sizeof(table[0]))
 
+static const struct {
+	const char *preset, *name, *value;
+} presets[] = {
+#define HM_PRESET(preset, name, value) { #preset, #name, value },
+#include "policy/presets.def"
+#undef HM_PRESET
+};
+
 /* Read before all others: it decides whether they report. */
 _Static_assert(offsetof(struct hm_options, verbose) == 0, "verbose is the first row");
 
-static bool parse_bool(const char *s, uint64_t *out)
-{
-	static const char words[][2][6] = {
-		{ "0", "1" }, { "no", "yes" }, { "off", "on" }, { "false", "true" },
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		for (unsigned value = 0; value < 2; value++) {
-			if (hm_str_equal(s, words[i][value])) {
-				*out = value;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* The shift that a size suffix stands for; -1 when it is none. */
-static int suffix_shift(const char *s)
-{
-	if (s[0] == '\0')
-		return 0;
-	if (s[1] != '\0')
-		return -1;
-	switch (s[0]) {
-	case 'k':
-	case 'K':
-		return 10;
-	case 'm':
-	case 'M':
-		return 20;
-	case 'g':
-	case 'G':
-		return 30;
-	default:
-		return -1;
-	}
-}
-
-static bool parse_number(const char *s, uint64_t *out)
-{
-	uint64_t v = 0;
-	int shift;
-
-	if (*s < '0' || *s > '9')
-		return false;
-	for (; *s >= '0' && *s <= '9'; s++) {
-		if (__builtin_mul_overflow(v, (uint64_t)10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
-			return false;
-	}
-	shift = suffix_shift(s);
-	if (shift < 0 || __builtin_mul_overflow(v, (uint64_t)1 << shift, &v))
-		return false;
-	*out = v;
-	return true;
-}
-
-/* The words of a row stand in its type: WORD(one|two|three). */
-static const char *words_of(const struct hm_option_info *row)
-{
-	return row->type + sizeof("WORD(") - 1;
-}
-
-static bool at_end(const char *word)
-{
-	return *word == '|' || *word == ')';
-}
-
-static bool parse_word(const char *words, const char *s, uint64_t *out)
-{
-	for (*out = 0; *words != '\0'; words++, ++*out) {
-		const char *at = s;
-
-		while (!at_end(words) && *words == *at)
-			words++, at++;
-		if (at_end(words) && *at == '\0')
-			return true;
-		while (!at_end(words))
-			words++;
-	}
-	return false;
-}
-
-static bool parse_text(const struct hm_option_info *row, const char *s, uint64_t *out)
-{
-	size_t len = hm_str_length(s);
-
-	*out = (uint64_t)(uintptr_t)s;
-	return len >= row->min && len <= row->max;
-}
-
-static bool parse_type(const struct hm_option_info *row, const char *value, uint64_t *out)
-{
-	switch (row->type[0]) {
-	case 'B':
-		return parse_bool(value, out);
-	case 'W':
-		return parse_word(words_of(row), value, out);
-	default:
-		return parse_number(value, out);
-	}
-}
-
-static bool parse_row(const struct hm_option_info *row, const char *value, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (row->type[0] == 'T')
-		return parse_text(row, value, out);
-	if (!parse_type(row, value, &v) || v < row->min || v > row->max)
-		return false;
-	*out = v;
-	return true;
-}
-
-bool hm_options_parse(const char *name, const char *value, uint64_t *out)
-{
-	for (size_t i = 0; i < ROWS; i++) {
-		if (hm_str_equal(table[i].name, name))
-			return parse_row(&table[i], value, out);
-	}
-	return false;
-}
+/* Written at start only, but for the source. */
+static struct {
+	_Atomic uint8_t source; /* enum hm_option_source */
+	bool fixed;
+	unsigned line;
+	const char *file;
+} origins[ROWS];
 
 const struct hm_option_info *hm_options_info(unsigned i)
 {
 	return i < ROWS ? &table[i] : NULL;
 }
 
-/* One line stays one line, and does to a terminal what a line does. */
-static void add_quoted(struct hm_text *t, const char *s, size_t len)
+int hm_options_find(const char *name)
 {
-	for (size_t i = 0; i < len && i < QUOTED; i++)
-		hm_text_char(t, s[i] >= ' ' && s[i] < 0x7f ? s[i] : '?');
-	if (len > QUOTED)
-		hm_text_str(t, "...");
-}
-
-static hm_cold void report(struct hm_text *t)
-{
-	hm_text_char(t, '\n');
-	hm_os_write(STDERR_FILENO, t->buf, t->len);
-}
-
-static void add_expected(struct hm_text *t, const struct hm_option_info *row)
-{
-	if (row->type[0] == 'B') {
-		hm_text_str(t, "one of 0, 1, no, yes, off, on, false, true");
-	} else if (row->type[0] == 'W') {
-		hm_text_str(t, "one of ");
-		for (const char *w = words_of(row); *w != ')'; w++) {
-			if (*w == '|')
-				hm_text_str(t, ", ");
-			else
-				hm_text_char(t, *w);
-		}
-	} else if (row->type[0] == 'T') {
-		hm_text_str(t, "a text of ");
-		hm_text_dec(t, row->min);
-		hm_text_str(t, " to ");
-		hm_text_dec(t, row->max);
-		hm_text_str(t, " characters");
-	} else {
-		hm_text_str(t, "a number from ");
-		hm_text_dec(t, row->min);
-		hm_text_str(t, " to ");
-		hm_text_dec(t, row->max);
+	for (unsigned i = 0; i < ROWS; i++) {
+		if (hm_str_equal(table[i].name, name))
+			return (int)i;
 	}
+	return -1;
 }
 
-/* expected: in words; NULL: as the row's type says. */
-static hm_cold void report_bad(const struct hm_option_info *row, const char *value,
-			       const char *expected)
+uint64_t hm_options_value(unsigned i)
 {
-	char buf[256];
-	struct hm_text t;
-
-	hm_text_init(&t, buf, sizeof(buf));
-	hm_text_str(&t, "hakmem: ");
-	hm_text_str(&t, row->env);
-	hm_text_char(&t, '=');
-	add_quoted(&t, value, hm_str_length(value));
-	hm_text_str(&t, ": not ");
-	if (expected != NULL)
-		hm_text_str(&t, expected);
-	else
-		add_expected(&t, row);
-	hm_text_str(&t, "; ignored");
-	report(&t);
+	return hm_load_relaxed(values[i]);
 }
 
-/* The value when e, NAME=value of the environment, is the variable; else NULL. */
-static const char *value_of(const char *e, const char *name)
+struct hm_option_origin hm_options_origin(unsigned i)
 {
-	if (!hm_str_starts(e, name))
-		return NULL;
-	while (*name != '\0')
-		e++, name++;
-	return *e == '=' ? e + 1 : NULL;
+	return (struct hm_option_origin){
+		.source = (enum hm_option_source)hm_load_relaxed(&origins[i].source),
+		.fixed = origins[i].fixed,
+		.line = origins[i].line,
+		.file = origins[i].file,
+	};
 }
 
-static bool known(const char *e)
+bool hm_options_parse(const char *name, const char *value, uint64_t *out)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (value_of(e, table[i].env) != NULL)
-			return true;
-	}
-	return false;
+	int i = hm_options_find(name);
+
+	return i >= 0 && hm_option_value_parse(&table[i], value, out);
 }
 
-static hm_cold void report_unknown(void)
-{
-	char buf[256];
-	struct hm_text t;
-
-	for (char **e = environ; *e != NULL; e++) {
-		size_t len = 0;
-
-		if (!hm_str_starts(*e, PREFIX) || known(*e))
-			continue;
-		while ((*e)[len] != '\0' && (*e)[len] != '=')
-			len++;
-		hm_text_init(&t, buf, sizeof(buf));
-		hm_text_str(&t, "hakmem: ");
-		add_quoted(&t, *e, len);
-		hm_text_str(&t, ": no such option; ignored");
-		report(&t);
-	}
-}
-
-static bool any_set(void)
-{
-	if (environ == NULL)
-		return false;
-	for (char **e = environ; *e != NULL; e++) {
-		if (hm_str_starts(*e, PREFIX))
-			return true;
-	}
-	return false;
-}
-
-static const char *look_up(const char *name)
-{
-	const char *value = NULL;
-
-	for (char **e = environ; value == NULL && *e != NULL; e++)
-		value = value_of(*e, name);
-	return value;
-}
-
-/* The program may change its environment: what is kept of it is a copy. */
-static bool keep_text(uint64_t *value)
+const char *hm_options_keep(const char *s)
 {
 	static char texts[TEXTS];
 	static size_t used;
-	const char *s = hm_option_text(*value);
 	size_t size = hm_str_length(s) + 1;
+	char *copy = texts + used;
 
 	if (size > sizeof(texts) - used)
-		return false;
-	memcpy(texts + used, s, size);
-	*value = (uint64_t)(uintptr_t)(texts + used);
+		return NULL;
+	memcpy(copy, s, size);
 	used += size;
-	return true;
+	return copy;
 }
 
-static bool set_row(size_t i, const char *value)
+/* The program may change its environment: what is kept of it is a copy. */
+static bool keep_value(const struct hm_option_info *row, uint64_t *value)
+{
+	const char *copy;
+
+	if (row->type[0] != 'T')
+		return true;
+	copy = hm_options_keep(hm_option_text(*value));
+	*value = (uint64_t)(uintptr_t)copy;
+	return copy != NULL;
+}
+
+static bool is_overruled(unsigned i, enum hm_option_source source)
+{
+	unsigned now = hm_load_relaxed(&origins[i].source);
+
+	return now > source || (origins[i].fixed && now / 2 < source / 2u);
+}
+
+enum hm_option_result hm_options_set(unsigned i, const char *value,
+				     const struct hm_option_origin *from)
 {
 	uint64_t v;
 
-	if (!parse_row(&table[i], value, &v) || (table[i].type[0] == 'T' && !keep_text(&v)))
-		return false;
-	*values[i] = v;
-	return true;
+	if (!hm_option_value_parse(&table[i], value, &v))
+		return HM_OPTION_BAD;
+	if (is_overruled(i, from->source))
+		return HM_OPTION_OVERRULED;
+	if (!keep_value(&table[i], &v))
+		return HM_OPTION_BAD;
+	hm_store_relaxed(values[i], v);
+	hm_store_relaxed(&origins[i].source, (uint8_t)from->source);
+	origins[i].fixed = from->fixed;
+	origins[i].line = from->line;
+	origins[i].file = from->file;
+	return HM_OPTION_SET;
 }
 
-void hm_options_read_environment(void)
+void hm_options_reset(unsigned i)
 {
-	/* The usual process sets none, and pays one walk instead of one for each row. */
-	if (!any_set() || hm_os_is_secure())
+	hm_store_relaxed(values[i], table[i].dflt);
+	hm_store_relaxed(&origins[i].source, HM_FROM_DEFAULT);
+}
+
+enum hm_option_result hm_options_change(unsigned i, const char *value)
+{
+	uint64_t v;
+
+	if (!hm_option_value_parse(&table[i], value, &v))
+		return HM_OPTION_BAD;
+	if (table[i].when != HM_OPTION_RUNTIME || table[i].type[0] == 'T' ||
+	    is_overruled(i, HM_FROM_PROGRAM))
+		return HM_OPTION_CLOSED;
+	hm_store_relaxed(values[i], v);
+	hm_store_relaxed(&origins[i].source, HM_FROM_PROGRAM);
+	return HM_OPTION_SET;
+}
+
+/* The row's value as a word that lasts: the place of the WORD's name in the type. */
+static bool is_preset(const char *word)
+{
+	uint64_t v;
+
+	return hm_options_parse("preset", word, &v) && v == hm_options.preset;
+}
+
+void hm_options_apply_preset(void)
+{
+	static const struct hm_option_origin from = { .source = HM_FROM_PRESET };
+
+	if (hm_options.preset == HM_PRESET_NONE)
 		return;
-	for (size_t i = 0; i < ROWS; i++) {
-		const char *value = look_up(table[i].env);
+	for (size_t k = 0; k < sizeof(presets) / sizeof(presets[0]); k++) {
+		int i = hm_options_find(presets[k].name);
 
-		if (value != NULL && !set_row(i, value) && hm_options.verbose != 0)
-			report_bad(&table[i], value, NULL);
+		if (i >= 0 && is_preset(presets[k].preset))
+			hm_options_set((unsigned)i, presets[k].value, &from);
 	}
-	if (hm_options.verbose != 0)
-		report_unknown();
 }
 
-void hm_options_refuse(uint64_t *value, const char *expected)
+static void list_origin(unsigned i, struct hm_text *t)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (values[i] == value && hm_options.verbose != 0)
-			report_bad(&table[i], hm_option_text(*value), expected);
+	static const char *const words[] = {
+		[HM_FROM_DEFAULT] = "the default",
+		[HM_FROM_PRESET] = "the preset",
+		[HM_FROM_ENVIRONMENT] = "the environment",
+		[HM_FROM_PROGRAM] = "hak_option_set",
+	};
+	struct hm_option_origin from = hm_options_origin(i);
+
+	if (from.source < HM_FROM_FILE || from.source > HM_FROM_USER_SECTION) {
+		hm_text_str(t, words[from.source]);
+		return;
 	}
-	*value = 0;
+	hm_text_str(t, from.file != NULL ? from.file : "a configuration file");
+	hm_text_char(t, ':');
+	hm_text_dec(t, from.line);
+	if (from.fixed)
+		hm_text_str(t, ", not overridable");
+}
+
+void hm_options_list_row(unsigned i, struct hm_text *t)
+{
+	const struct hm_option_info *row = &table[i];
+	uint64_t value = hm_options_value(i);
+
+	hm_text_str(t, "# ");
+	hm_text_str(t, row->text);
+	hm_text_str(t, "\n# ");
+	hm_option_value_expected(row, t);
+	if (row->when == HM_OPTION_RUNTIME)
+		hm_text_str(t, "; may change at run time");
+	hm_text_str(t, "; from ");
+	list_origin(i, t);
+	hm_text_char(t, '\n');
+	/* A text that was not set has no value to write. */
+	if (row->type[0] == 'T' && hm_option_text(value) == NULL)
+		hm_text_str(t, "# ");
+	hm_text_str(t, row->name);
+	hm_text_str(t, " = ");
+	hm_option_value_format(row, value, t);
+	hm_text_char(t, '\n');
 }

@@ -5,6 +5,7 @@
  * called from: make check. Each environment is tried in a child.
  */
 #include "base/base.h"
+#include "policy/config_file.h"
 #include "policy/options.h"
 
 #include <check.h>
@@ -47,8 +48,9 @@ static void read_in_child(const char *const *env, int err)
 		copies[n] = strdup(env[n]);
 	environ = env != NULL ? copies : NULL;
 	set_defaults();
+	hm_config_system = "/nowhere/hakmem.conf";
 	errno = 12345;
-	hm_options_read_environment();
+	hm_options_read();
 	*seen = hm_options;
 	_exit(errno == 12345 ? 0 : 1);
 }
