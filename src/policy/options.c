@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "os/os.h"
 #include "os/print.h"
+#include "policy/inherit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -265,7 +266,7 @@ static hm_cold void report_unknown(void)
 	for (char **e = environ; *e != NULL; e++) {
 		size_t len = 0;
 
-		if (!hm_str_starts(*e, PREFIX) || known(*e))
+		if (!hm_str_starts(*e, PREFIX) || known(*e) || hm_inherit_is_asked(*e))
 			continue;
 		while ((*e)[len] != '\0' && (*e)[len] != '=')
 			len++;
@@ -328,6 +329,7 @@ void hm_options_read_environment(void)
 	/* The usual process sets none, and pays one walk instead of one for each row. */
 	if (!any_set() || hm_os_is_secure())
 		return;
+	hm_inherit_end(environ);
 	for (size_t i = 0; i < ROWS; i++) {
 		const char *value = look_up(table[i].env);
 
