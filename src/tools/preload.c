@@ -12,6 +12,7 @@
 #include "tools/trial.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -96,6 +97,20 @@ static bool change(const struct request *r, const struct place *p, const struct 
 	return true;
 }
 
+static bool any_rival(const struct place *p, const struct content *c)
+{
+	struct entry e = { 0 };
+	bool rival = false;
+
+	while (!rival && entries_next(c->text, c->size, &e)) {
+		char *text = e.ours ? NULL : strndup(c->text + e.at, e.length);
+
+		rival = text != NULL && selftest_rival(p, text);
+		free(text);
+	}
+	return rival;
+}
+
 static int already(const struct request *r, const struct place *p, const char *entry)
 {
 	struct trial trial;
@@ -123,8 +138,9 @@ static int enable_locked(const struct request *r, const struct place *p, const c
 		return already(r, p, entry);
 	}
 	trial_read(p, &trial);
-	if (trial.there && trial.watched) {
+	if (trial.there && trial.watched)
 		tool_say("%s: a trial is under way: keep or disable it first", p->file);
+	if ((trial.there && trial.watched) || any_rival(p, &before)) {
 		free(before.text);
 		return EXIT_REFUSED;
 	}
@@ -355,6 +371,12 @@ int main(int argc, char **argv)
 	int option;
 
 	tool_name = "hakmem-preload";
+	/* Closed standard files: what is opened next, the list, would be printed to. */
+	while ((option = open("/dev/null", O_RDWR)) <= STDERR_FILENO) {
+		if (option < 0 && open("/", O_RDONLY) < 0)
+			return EXIT_REFUSED;
+	}
+	close(option);
 	/* A full disk and a reader that went away are answers, no ends. */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

@@ -257,6 +257,21 @@ bool selftest_library(const struct place *p, const char *path)
 	return good;
 }
 
+bool selftest_rival(const struct place *p, const char *entry)
+{
+	static const char *const names[] = { "malloc", NULL };
+	int fd = entry[0] == '/' ? place_open_below(p, entry, O_RDONLY) : -1;
+	struct elf_file elf;
+	bool rival = fd >= 0 && elf_read(fd, &elf) == ELF_READ && elf_defines(fd, names);
+
+	if (fd >= 0)
+		close(fd);
+	if (rival)
+		tool_say("%s: refused: %s, in the list already, is an allocator, too", p->file,
+			 entry);
+	return rival;
+}
+
 void selftest_entry(const struct place *p, const char *path, char *entry, size_t size)
 {
 	const char *lib = strstr(path, "/lib");

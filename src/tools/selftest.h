@@ -18,6 +18,9 @@ bool selftest_library(const struct place *p, const char *path);
  */
 void selftest_entry(const struct place *p, const char *path, char *entry, size_t size);
 
+/* Whether another entry of the list is an allocator: only the first would serve. Then a line. */
+bool selftest_rival(const struct place *p, const char *entry);
+
 /* Programs of the system do with it what they do without. Else a line about the first. */
 bool selftest_programs(const struct place *p, const char *entry);
 
