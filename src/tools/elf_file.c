@@ -62,6 +62,9 @@ static const void *part(const struct view *v, uint64_t offset, uint64_t count, u
 static void read_segment(const struct view *v, const ElfW(Phdr) * h, struct elf_file *out,
 			 bool *broken)
 {
+	/* A file that is cut off would be loaded, and end the program by SIGBUS. */
+	if (h->p_type == PT_LOAD && part(v, h->p_offset, h->p_filesz, 1) == NULL)
+		*broken = true;
 	if (h->p_type == PT_DYNAMIC)
 		out->dynamic = true;
 	if (h->p_type == PT_INTERP) {

@@ -257,24 +257,6 @@ static void say_unchanged(const struct place *p, int error)
 		tool_say("%s: unchanged: %s", p->file, strerror(error));
 }
 
-/* A whole file takes the place of `name`. False with errno. */
-static bool replace(const struct place *p, const char *name, const struct content *before,
-		    const char *text, size_t size)
-{
-	char fresh[NAME_MAX];
-
-	beside(p, "new", fresh);
-	if (!prepare(p, fresh, before, text, size) ||
-	    renameat(p->folder, fresh, p->folder, name) != 0) {
-		int error = errno;
-
-		unlinkat(p->folder, fresh, 0);
-		errno = error;
-		return false;
-	}
-	return true;
-}
-
 /* The name is there for all programs; whether it is on the disk, too, is another question. */
 static void sync_folder(const struct place *p)
 {
@@ -282,26 +264,49 @@ static void sync_folder(const struct place *p)
 		tool_say("%s: changed, but perhaps not on the disk: %s", p->file, strerror(errno));
 }
 
+/* The old file gets a second name; where files cannot have two, a copy does. False with errno. */
+static bool set_aside(const struct place *p, const struct content *before, const char *old)
+{
+	unlinkat(p->folder, old, 0);
+	if (!before->there || linkat(p->folder, p->name, p->folder, old, 0) == 0)
+		return true;
+	if (is_immutable(p)) {
+		errno = EPERM;
+		return false;
+	}
+	return prepare(p, old, before, before->text, before->size);
+}
+
+/* The list as it was is the copy; this needs no room. False with errno. */
+static bool move_away(const struct place *p, const char *backup)
+{
+	return renameat(p->folder, p->name, p->folder, backup) == 0 || errno == ENOENT;
+}
+
 bool place_write(const struct place *p, const struct content *before, const char *text,
 		 size_t size)
 {
-	bool good = size > 0 ? replace(p, p->name, before, text, size)
-			     : unlinkat(p->folder, p->name, 0) == 0 || errno == ENOENT;
+	char fresh[NAME_MAX], old[NAME_MAX], backup[NAME_MAX];
+	bool good;
 
-	if (!good)
-		say_unchanged(p, errno);
+	beside(p, "new", fresh);
+	beside(p, "old", old);
+	beside(p, "backup", backup);
+	if (size == 0)
+		good = move_away(p, backup);
 	else
-		sync_folder(p);
-	return good;
-}
+		good = set_aside(p, before, old) && prepare(p, fresh, before, text, size) &&
+		       renameat(p->folder, fresh, p->folder, p->name) == 0;
+	if (!good) {
+		int error = errno;
 
-bool place_backup(const struct place *p, const struct content *before)
-{
-	char name[NAME_MAX];
-
-	beside(p, "backup", name);
-	if (!before->there || replace(p, name, before, before->text, before->size))
-		return true;
-	tool_say("%s: no copy of it can be kept: %s", p->file, strerror(errno));
-	return false;
+		unlinkat(p->folder, fresh, 0);
+		unlinkat(p->folder, old, 0);
+		say_unchanged(p, error);
+		return false;
+	}
+	if (size > 0 && before->there)
+		renameat(p->folder, old, p->folder, backup);
+	sync_folder(p);
+	return true;
 }

@@ -47,12 +47,10 @@ bool place_read(const struct place *p, struct content *out);
 
 /*
  * The list becomes `text`, with the owner, mode and attributes that it had; size 0: there is none.
- * After a crash it is either the old or the new one. False with a line: it is as it was.
+ * What it was is kept beside it. After a crash it is either the old or the new one. False with a
+ * line: it is as it was.
  */
 bool place_write(const struct place *p, const struct content *before, const char *text,
 		 size_t size);
-
-/* Keeps a copy of what is in it now. */
-bool place_backup(const struct place *p, const struct content *before);
 
 #endif

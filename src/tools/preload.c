@@ -75,8 +75,6 @@ static bool change(const struct request *r, const struct place *p, const struct 
 {
 	int watcher = -1;
 
-	if (!place_backup(p, before))
-		return false;
 	if (r->seconds > 0) {
 		watcher = trial_start(p, r->seconds, before, text, size);
 		if (watcher < 0)
@@ -203,8 +201,6 @@ static int disable_locked(const struct place *p)
 		size_t size;
 		char *text = entries_edit(before.text, before.size, NULL, &size);
 
-		/* Without a copy, too: taking it out must not depend on room on the disk. */
-		place_backup(p, &before);
 		good = place_write(p, &before, text, size);
 		free(text);
 		if (good)
@@ -354,7 +350,7 @@ static void take(struct request *r, int option)
 		r->json = true;
 		break;
 	case LONG_VERSION:
-		tool_version();
+		tool_version(EXIT_REFUSED);
 	case 'h':
 		fputs(help, stdout);
 		exit(tool_finish(EXIT_DONE, EXIT_REFUSED));

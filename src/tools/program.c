@@ -352,7 +352,7 @@ bool program_loads(const struct program *program, const char *library, const cha
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	found = pread(out, text, 65535, 0) > 0 && strstr(text, wanted) != NULL &&
-		strstr(text, "ERROR: ld.so") == NULL;
+		strstr(text, "ERROR: ld.so") == NULL && strstr(text, "=> not found") == NULL;
 	close(out);
 	free(text);
 	return found;

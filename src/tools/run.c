@@ -180,7 +180,7 @@ static void take(struct request *r, int option)
 		r->details = true;
 		break;
 	case LONG_VERSION:
-		tool_version();
+		tool_version(EXIT_CANNOT);
 	case 'h':
 		fputs(help, stdout);
 		exit(tool_finish(0, EXIT_CANNOT));

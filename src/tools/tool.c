@@ -51,10 +51,10 @@ void tool_die(int status, const char *format, ...)
 	exit(status);
 }
 
-void tool_version(void)
+void tool_version(int status)
 {
 	printf("%s (hakmem) %s\n", tool_name, PACKAGE_VERSION);
-	exit(tool_finish(0, 1));
+	exit(tool_finish(0, status));
 }
 
 int tool_finish(int good, int status)

@@ -23,8 +23,8 @@ TOOL_FORMAT(1, 2) void tool_say(const char *format, ...);
 /* The same, then exit(status). */
 TOOL_FORMAT(2, 3) hm_noreturn void tool_die(int status, const char *format, ...);
 
-/* Prints the version and ends the program, 0, or 1 when stdout is full. */
-hm_noreturn void tool_version(void);
+/* Prints the version and ends the program with 0, or `status` when stdout is full. */
+hm_noreturn void tool_version(int status);
 /* Flushes stdout; a line and `status` when that does not work, else `good`. */
 int tool_finish(int good, int status);
 

@@ -85,8 +85,13 @@ static bool write_state(const struct place *p, const char *text)
 	if (fd < 0)
 		return false;
 	good = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
-	if (close(fd) != 0 || !good)
+	if (!good) {
+		int error = errno;
+
 		unlinkat(p->folder, name, 0);
+		errno = error;
+	}
+	close(fd);
 	return good;
 }
 
@@ -159,7 +164,8 @@ int trial_start(const struct place *p, long seconds, const struct content *befor
 		const char *after, size_t size)
 {
 	int go[2], ready[2];
-	char state[64], byte = 0;
+	char state[64];
+	int error = ECHILD;
 	pid_t pid;
 
 	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(ready, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
@@ -177,17 +183,18 @@ int trial_start(const struct place *p, long seconds, const struct content *befor
 			_exit(0);
 		snprintf(state, sizeof(state), "%ld %lld\n", (long)getpid(),
 			 (long long)time(NULL) + seconds);
-		if (!write_state(p, state))
-			_exit(1);
-		(void)!write(ready[1], "", 1);
+		error = write_state(p, state) ? 0 : errno;
+		(void)!write(ready[1], &error, sizeof(error));
 		close(ready[1]);
+		if (error != 0)
+			_exit(1);
 		watch(&own, go[0], state, seconds, before, after, size);
 	}
 	waitpid(pid, NULL, 0);
 	close(go[0]);
 	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1) {
-		tool_say("%s: no trial: nothing can be written beside it", p->file);
+	if (read(ready[0], &error, sizeof(error)) != sizeof(error) || error != 0) {
+		tool_say("%s: no trial: %s", p->file, strerror(error));
 		close(go[1]);
 		go[1] = -1;
 	}
