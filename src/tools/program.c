@@ -80,7 +80,8 @@ static bool search(const char *name, char *out)
 		if (n > 0 && n < PATH_MAX) {
 			if (executable(out))
 				return true;
-			if (errno == EACCES)
+			/* The file is there, and not only its folder closed to us. */
+			if (errno == EACCES && access(out, F_OK) == 0)
 				reason = EACCES;
 		}
 		if (folders[length] == '\0')
