@@ -359,6 +359,20 @@ static void take(struct request *r, int option)
 	}
 }
 
+/* Where they are closed, what is opened next, the list, would be printed to. */
+static bool hold_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		/* As the first process of the kernel it may be without that. */
+		if (fd < 0)
+			fd = open("/", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd >= 0 && close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const commands[] = { "enable", "try", "keep", "disable", "status" };
@@ -367,12 +381,8 @@ int main(int argc, char **argv)
 	int option;
 
 	tool_name = "hakmem-preload";
-	/* Closed standard files: what is opened next, the list, would be printed to. */
-	while ((option = open("/dev/null", O_RDWR)) <= STDERR_FILENO) {
-		if (option < 0 && open("/", O_RDONLY) < 0)
-			return EXIT_REFUSED;
-	}
-	close(option);
+	if (!hold_standard_files())
+		return EXIT_REFUSED;
 	/* A full disk and a reader that went away are answers, no ends. */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

@@ -80,6 +80,23 @@ go --seconds 2 --library "$where/libhakmem.so.1" try
 [ "$(in_box)" = libhakmem.so.1 ] && ok "a trial" || bad "a trial" "$tmp/err"
 until_gone 60 "$list.hakmem-trial"
 [ ! -e "$list" ] && [ "$(in_box)" = libc.so.6 ] && ok "and its end" || bad "and its end" "$(in_box)"
+
+# As the kernel's first process has it: no /dev, no /proc, perhaps no standard files.
+if ! readelf -lW "$tool" | grep -q INTERP; then
+	cp "$tool" "$box/bin/"
+	go --library "$where/libhakmem.so.1" enable
+	[ "$(in_box)" = libhakmem.so.1 ] || bad "enabled once more" "$tmp/err"
+	run "${enter[@]}" /bin/hakmem-preload disable
+	[ "$status" = 0 ] && [ ! -e "$list" ] && [ "$(in_box)" = libc.so.6 ] &&
+		ok "disabled by itself alone in a bare system" ||
+		bad "disabled by itself alone in a bare system" "$tmp/err"
+	go --library "$where/libhakmem.so.1" enable
+	"${enter[@]}" /bin/hakmem-preload disable <&- >&- 2>&-
+	[ ! -e "$list" ] && [ "$(cat "$list.hakmem-backup" | wc -l)" = 1 ] &&
+		ok "and without standard files" || bad "and without standard files" "$list"
+else
+	left_out "disabled by itself alone in a bare system" "this build of it is dynamic"
+fi
 rm "$box/bin/sh"
 refused "nothing to try it with" 1 'no /bin/sh below' \
 	"$tool" --root "$box" --library "$where/libhakmem.so.1" enable
