@@ -117,10 +117,25 @@ static void put_back(const struct place *p, const struct content *before, const 
 	free(now.text);
 }
 
+/* Looks each second whether the trial is still this one; false when it is not. */
+static bool wait_out(const struct place *p, const char *state, long seconds, const sigset_t *end)
+{
+	const struct timespec second = { 1, 0 };
+	char text[64];
+
+	for (long i = 0; i < seconds; i++) {
+		if (sigtimedwait(end, NULL, &second) > 0)
+			break;
+		trial_text(p, text, sizeof(text));
+		if (strcmp(text, state) != 0)
+			return false;
+	}
+	return true;
+}
+
 static hm_noreturn void watch(struct place *p, int go, const char *state, long seconds,
 			      const struct content *before, const char *after, size_t size)
 {
-	struct timespec time_left = { seconds, 0 };
 	char byte, text[64];
 	sigset_t end;
 
@@ -129,8 +144,8 @@ static hm_noreturn void watch(struct place *p, int go, const char *state, long s
 	sigaddset(&end, SIGINT);
 	sigprocmask(SIG_BLOCK, &end, NULL);
 	/* Without the word the one that changes the list has died: it may have changed it. */
-	if (read(go, &byte, 1) == 1)
-		sigtimedwait(&end, NULL, &time_left);
+	if (read(go, &byte, 1) == 1 && !wait_out(p, state, seconds, &end))
+		_exit(0);
 	openlog("hakmem-preload", LOG_PID, LOG_DAEMON);
 	if (!place_lock(p, LOCK_WAIT))
 		_exit(1);

@@ -48,14 +48,14 @@ begin 500
 go enable
 done_so "enabled in a trial" 0 "$old$lib$nl" "keeps it now"
 [ ! -e "$state_file" ] && ok "which ends it" || bad "which ends it"
-kill -TERM "$watcher"
 while kill -0 "$watcher" 2>/dev/null; do sleep 0.1; done
 printf '%s' "$old$lib$nl" | cmp -s - "$list" && ok "for good" || bad "for good" "$list"
 
 begin 500
 go disable
 done_so "disabled in a trial" 0 "$old"
-kill -TERM "$watcher"
+for i in $(seq 600); do kill -0 "$watcher" 2>/dev/null || break; sleep 0.1; done
+kill -0 "$watcher" 2>/dev/null && bad "the process ends with the trial" || ok "the process ends with the trial"
 
 begin 500
 printf '%s/x/other.so\n' "$old$lib$nl" >"$list"
