@@ -78,6 +78,8 @@ uint64_t hm_os_now_ms(void);
 
 /* Is the calling thread the process's first? (a system call) */
 bool hm_os_is_main_thread(void);
+/* The process's number, as getpid() has it. */
+uint64_t hm_os_process_id(void);
 /* Does the process run with rights that its caller has not (AT_SECURE)? */
 bool hm_os_is_secure(void);
 

@@ -406,6 +406,11 @@ bool hm_os_is_main_thread(void)
 	return syscall(SYS_gettid) == syscall(SYS_getpid);
 }
 
+uint64_t hm_os_process_id(void)
+{
+	return (uint64_t)syscall(SYS_getpid);
+}
+
 void hm_os_write(int fd, const char *text, size_t len)
 {
 	int saved = errno;

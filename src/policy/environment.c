@@ -12,6 +12,7 @@
 #include "os/os.h"
 #include "os/print.h"
 #include "policy/config_file.h"
+#include "policy/inherit.h"
 #include "policy/option_value.h"
 
 #include <stdlib.h>
@@ -93,7 +94,7 @@ static hm_cold void report_unknown(void)
 	for (char **e = environ; *e != NULL; e++) {
 		size_t len = 0;
 
-		if (!hm_str_starts(*e, PREFIX) || known(*e))
+		if (!hm_str_starts(*e, PREFIX) || known(*e) || hm_inherit_is_asked(*e))
 			continue;
 		while ((*e)[len] != '\0' && (*e)[len] != '=')
 			len++;
@@ -179,8 +180,10 @@ void hm_options_read(void)
 	/* The usual process sets none, and pays one walk instead of one for each row. */
 	bool set = !secure && any_set();
 
-	if (set)
+	if (set) {
+		hm_inherit_end(environ);
 		peek_verbose();
+	}
 	hm_config_read_system(secure);
 	if (set)
 		read_environment();
