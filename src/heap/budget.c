@@ -10,6 +10,7 @@
 #include "heap/budget.h"
 
 #include "base/bits.h"
+#include "base/probe.h"
 #include "heap/thread.h"
 #include "policy/ace.h"
 #include "policy/ace_state.h"
@@ -148,6 +149,7 @@ void hm_budget_double(struct hm_heap *h, unsigned cls)
 	if (want == 1 || h->budgets + bytes_of(cls, want - bin->budget) <= max) {
 		set(h, cls, want);
 		hm_count_add(&h->doubled, 1);
+		hm_probe3(budget, h, cls, want);
 	} else if (h->refused++ >= REFUSED_MAX) {
 		hm_budget_sweep(h);
 	}

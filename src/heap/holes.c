@@ -11,6 +11,7 @@
 
 #include "heap/heap.h"
 
+#include "base/probe.h"
 #include "heap/thread.h"
 #include "os/os.h"
 #include "policy/ace.h"
@@ -140,6 +141,7 @@ static void learn_patience(struct hm_heap *h)
 	else if (patience < h->patience)
 		hm_count_add(&h->less_patient, 1);
 	h->patience = patience;
+	hm_probe2(look, h, patience);
 }
 
 static void begin(struct hm_heap *h)

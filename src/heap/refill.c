@@ -15,6 +15,7 @@
 #include "heap/heap.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 #include "heap/budget.h"
 #include "heap/cache.h"
 #include "heap/room.h"
@@ -119,6 +120,7 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 
 	hm_count_add(&h->refills, 1);
 	hm_count_add(&h->counts[cls].refills, 1);
+	hm_probe3(refill, h, cls, hm_classes[cls].stride);
 	hm_budget_refills(h, cls);
 	if (bin->bump_left == 0)
 		hm_refill_bump_is_over(bin, cls);

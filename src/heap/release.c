@@ -13,6 +13,7 @@
 #include "heap/heap.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 #include "heap/budget.h"
 #include "heap/cache.h"
 #include "heap/thread.h"
@@ -241,6 +242,7 @@ static void spill_part(struct hm_heap *h, struct hm_base *list, unsigned cls)
 {
 	hm_count_add(&h->spills, 1);
 	hm_count_add(&h->counts[cls].spills, 1);
+	hm_probe3(spill, h, cls, hm_classes[cls].stride);
 	hm_budget_spilled(h, cls);
 	*list = spill_list(h, *list, cls, SPILL_MAX);
 	if (hm_unlikely(h->freed >= h->freed_max || h->turned >= h->turned_max))

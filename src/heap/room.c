@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "heap/room.h"
 
+#include "base/probe.h"
 #include "os/os.h"
 #include "policy/limit.h"
 #include "policy/purge_count.h"
@@ -156,6 +157,7 @@ void *hm_room_large(size_t n, size_t align, bool *zero, enum hm_failure *why)
 		p = hm_large_alloc(n, align, zero);
 	}
 	hm_limit_settle(bytes);
+	hm_probe2(large_alloc, p, n);
 	return p;
 }
 

@@ -15,6 +15,7 @@
 #include "heap/thread.h"
 
 #include "base/bits.h"
+#include "base/probe.h"
 #include "heap/budget.h"
 #include "heap/checked.h"
 #include "heap/passthrough.h"
@@ -210,6 +211,7 @@ static struct hm_heap *acquire_heap(bool *used)
 	if (h != NULL)
 		h->exiting = false;
 	hm_lock_release(&heaps.lock);
+	hm_probe(heap_begin, h);
 	return h;
 }
 
@@ -222,6 +224,7 @@ static void release_heap(struct hm_heap *h)
 	hm_list_add_head(&heaps.all, &h->node);
 	hm_count_add(&heaps.in_use, (uint32_t)-1);
 	hm_lock_release(&heaps.lock);
+	hm_probe(heap_end, h);
 }
 
 unsigned hm_heaps_in_use(void)

@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/probe.h"
 #include "os/place.h"
 
 #include <errno.h>
@@ -195,6 +196,7 @@ void *hm_os_map_aligned(size_t size, size_t align, bool apart)
 
 	errno = 0;
 	p = map_aligned(size, align, RW, apart);
+	hm_probe2(map, p, size);
 	/* Without one: no address can be had for it. */
 	if (hm_unlikely(p == NULL))
 		hm_store_relaxed(&hm_os_counts.map_errno, errno != 0 ? errno : ENOMEM);
@@ -219,6 +221,7 @@ bool hm_os_unmap(void *p, size_t size)
 	int saved = errno;
 	bool done = raw_unmap((uintptr_t)p, size);
 
+	hm_probe3(unmap, p, size, done);
 	if (done)
 		hm_place_freed((uintptr_t)p, size);
 	errno = saved;
@@ -233,6 +236,7 @@ bool hm_os_purge(void *p, size_t size)
 	bool done = raw_advise(p, size, MADV_DONTNEED);
 
 	hm_add_relaxed(&hm_os_counts.purges, 1);
+	hm_probe3(purge, p, size, done);
 	errno = saved;
 	return done;
 }

@@ -8,6 +8,7 @@
 #include "policy/failure.h"
 
 #include "base/atomic.h"
+#include "base/probe.h"
 #include "os/os.h"
 
 static struct {
@@ -19,6 +20,7 @@ hm_cold void hm_failure_count(enum hm_failure why, size_t size)
 {
 	hm_add_relaxed(&failures[why].times, 1);
 	hm_store_relaxed(&failures[why].last_size, size);
+	hm_probe2(fail, why, size);
 }
 
 void hm_failure_get_counts(struct hm_failure_counts *out)

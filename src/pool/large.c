@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "base/geometry.h"
+#include "base/probe.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
@@ -282,6 +283,7 @@ bool hm_large_free(struct hm_large *l)
 		hm_large_canary_check(l);
 		withdraw(l);
 		live.n.freed++;
+		hm_probe2(large_free, hm_large_user(l), l->user_size);
 		if (hm_large_is_shifted(l->user_offset)) {
 			leave(l);
 			hm_list_add_tail(&leaving, &l->node);

@@ -13,6 +13,7 @@
 #include "pool/pool.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include "policy/ace.h"
@@ -341,6 +342,7 @@ void hm_pool_release(struct hm_slab *s)
 	uint32_t bits = hm_mask_span(hm_slab_number(s), n), holed;
 
 	hm_assert(hm_slab_used(s) == 0 && !hm_remote_pending(s));
+	hm_probe3(slab_give, hm_slab_start(s), s->cls, n);
 	holed = hm_hole_forget(s) << hm_slab_number(s);
 	hm_store_relaxed(&s->binder, NULL);
 	hm_slab_set_owner(s, NULL);

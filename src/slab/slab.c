@@ -8,6 +8,7 @@
 
 #include "slab/slab.h"
 
+#include "base/probe.h"
 #include "slab/remote.h"
 
 struct hm_slab *hm_slab_of_superslab(const struct hm_superslab *ss, unsigned i)
@@ -40,6 +41,7 @@ void hm_slab_format(struct hm_slab *s, unsigned cls)
 		s[i].lead = (uint8_t)i;
 		hm_remote_of(&s[i])->tried = UINT16_MAX;
 	}
+	hm_probe3(slab_take, hm_slab_start(s), cls, c->slabs);
 	s->free.p = NULL;
 	hm_store_relaxed(&s->used, 0);
 	s->capacity = c->capacity;
