@@ -16,8 +16,10 @@ in_scripts=$(sed -n 's/^usdt:\*:hakmem:\([a-z_]*\)$/\1/p' "${scripts[@]}" | sort
 	ok "the scripts use what there is" || bad "the scripts use what there is" "$in_scripts"
 if command -v bpftrace >/dev/null; then
 	for script in "${scripts[@]}"; do
-		if bpftrace --dry-run -d "$script" >"$tmp/out" 2>&1 ||
-			! grep -qE 'syntax error|Unknown|ERROR: .*undefined' "$tmp/out"; then
+		# It goes no further without rights, or without a process.
+		bpftrace -d "$script" >"$tmp/out" 2>&1
+		if grep -q '^AST after: parser' "$tmp/out" && grep -q '^ usdt:' "$tmp/out" &&
+			! grep -qE '\.bt:[0-9]+:[0-9-]+: (ERROR|WARNING)' "$tmp/out"; then
 			ok "bpftrace reads ${script##*/}"
 		else
 			bad "bpftrace reads ${script##*/}" "$tmp/out"
