@@ -335,17 +335,22 @@ void hm_range_fill(void *p, size_t size, bool huge)
 	retain_bounded(p, whole, huge);
 }
 
-/* Its memory goes, and what is behind it becomes mapped, too. */
+/*
+ * What is behind it becomes mapped, too, and its memory goes: that last, for with it goes the
+ * header of a block, which is needed when it has to stay.
+ */
 static bool make_whole(char *p, size_t size, size_t whole, bool huge)
 {
-	if (!hm_os_purge(p, size))
-		return false;
-	if (whole == size)
+	if (whole != size) {
+		if (!hm_os_map_at(p + size, whole - size))
+			return false;
+		(void)hm_range_advise(p + size, whole - size, huge);
+	}
+	if (hm_os_purge(p, whole))
 		return true;
-	if (!hm_os_map_at(p + size, whole - size))
-		return false;
-	(void)hm_range_advise(p + size, whole - size, huge);
-	return true;
+	if (whole != size)
+		(void)hm_os_unmap(p + size, whole - size);
+	return false;
 }
 
 bool hm_range_unmap(void *p, size_t size, bool huge, bool moved, bool keep)
