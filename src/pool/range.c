@@ -26,7 +26,7 @@
 static struct {
 	struct hm_lock lock;
 	bool ready;
-	_Atomic bool refused; /* the system ran short with ranges retained: it never is again */
+	_Atomic bool refused; /* the system ran short of addresses, or locks all: none any more */
 	struct hm_list bins[2][BINS]; /* records of first units; [1]: with huge pages */
 	uint64_t filled[2];	      /* bit i: bins[][i] is not empty */
 	_Atomic size_t bytes;	      /* written under the lock */
@@ -331,21 +331,32 @@ void hm_range_fill(void *p, size_t size, bool huge)
 
 	if (!is_allowed(size, false) || !has_records(p, whole) || !hm_os_map_at(p, whole))
 		return;
+	/* A new mapping that is locked (mlockall) has all its memory, and so had each to come. */
+	if (!hm_os_purge(p, whole)) {
+		hm_store_relaxed(&ranges.refused, true);
+		(void)hm_os_unmap(p, whole);
+		return;
+	}
 	(void)hm_range_advise(p, whole, huge);
 	retain_bounded(p, whole, huge);
 }
 
-/* Its memory goes, and what is behind it becomes mapped, too. */
+/*
+ * What is behind it becomes mapped, too, and its memory goes: that last, for with it goes the
+ * header of a block, which is needed when it has to stay.
+ */
 static bool make_whole(char *p, size_t size, size_t whole, bool huge)
 {
-	if (!hm_os_purge(p, size))
-		return false;
-	if (whole == size)
+	if (whole != size) {
+		if (!hm_os_map_at(p + size, whole - size))
+			return false;
+		(void)hm_range_advise(p + size, whole - size, huge);
+	}
+	if (hm_os_purge(p, whole))
 		return true;
-	if (!hm_os_map_at(p + size, whole - size))
-		return false;
-	(void)hm_range_advise(p + size, whole - size, huge);
-	return true;
+	if (whole != size)
+		(void)hm_os_unmap(p + size, whole - size);
+	return false;
 }
 
 bool hm_range_unmap(void *p, size_t size, bool huge, bool moved, bool keep)

@@ -184,6 +184,56 @@ START_TEST(not_with_memory)
 }
 END_TEST
 
+/* Nor is an address filled where new mappings are locked, now or later. */
+START_TEST(not_filled_with_memory)
+{
+	char *p;
+
+	if (!may_retain())
+		return;
+	widen(64 * MIB);
+	/* The records are mapped by then, and not in the hole. */
+	p = map(4 * UNIT, false);
+	ck_assert(hm_range_unmap(p, 4 * UNIT, false, false, true));
+	ck_assert_ptr_eq(map(4 * UNIT, false), p);
+	ck_assert(hm_os_unmap(p, 4 * UNIT));
+	hm_os_fail_hook = refuse_advice;
+	hm_range_fill(p, 4 * UNIT, false);
+	hm_os_fail_hook = NULL;
+	ck_assert_uint_eq(hm_range_retained(), 0);
+	ck_assert(!hm_os_purge(p, UNIT));
+	hm_range_fill(p, 4 * UNIT, false);
+	ck_assert_uint_eq(hm_range_retained(), 0);
+}
+END_TEST
+
+static bool refuse_unmap(const char *call)
+{
+	return strcmp(call, "munmap") == 0;
+}
+
+/* What can neither be made whole nor go is as it was. */
+START_TEST(refused_whole)
+{
+	char *p;
+
+	if (!may_retain())
+		return;
+	widen(64 * MIB);
+	p = map(2 * UNIT, false);
+	memset(p, 1, 2 * UNIT);
+	hm_os_fail_hook = refuse_unmap;
+	/* The rest of the second unit is somebody's. */
+	ck_assert(!hm_range_unmap(p, UNIT + MIB, false, false, true));
+	hm_os_fail_hook = NULL;
+	ck_assert_uint_eq(hm_range_retained(), 0);
+	ck_assert_int_eq(p[0], 1);
+	ck_assert_int_eq(memcmp(p, p + 1, 2 * UNIT - 1), 0);
+	ck_assert(hm_range_unmap(p, 2 * UNIT, false, false, true));
+	ck_assert_uint_eq(hm_range_retained(), 2 * UNIT);
+}
+END_TEST
+
 static char *large(size_t size)
 {
 	bool zero;
@@ -238,6 +288,8 @@ int main(void)
 	tcase_add_test(c, dropped_when_refused);
 	tcase_add_loop_test(c, not_under_limits, 0, 2);
 	tcase_add_test(c, not_with_memory);
+	tcase_add_test(c, not_filled_with_memory);
+	tcase_add_test(c, refused_whole);
 	tcase_add_test(c, few_mappings);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
