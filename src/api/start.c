@@ -15,6 +15,13 @@
 
 const char hm_start_linked = 1;
 
+#define TEXT_OF(x) #x
+#define NUMBER(x) TEXT_OF(x)
+/* What hakmem-doctor finds in a file, stripped or not, without loading it. */
+__attribute__((used)) static const char build[] =
+	"hakmem-build: " PACKAGE_VERSION " headerless=" NUMBER(HM_HEADERLESS) " tls-hint=" NUMBER(
+		HM_TLS_HINT) " prewarm=" NUMBER(HM_PREWARM) " guards=" NUMBER(HM_GUARDS);
+
 /* The options were read (heap/init.c). */
 __attribute__((constructor(102))) static void begin(void)
 {

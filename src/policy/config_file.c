@@ -28,6 +28,7 @@
 #define NAMES_MAX 64
 
 const char *hm_config_system = HM_SYSCONFDIR "/hakmem.conf";
+struct hm_config_view hm_config_view = { .root = "" };
 
 static struct {
 	char room[ROOM];
@@ -101,6 +102,8 @@ static const char *base_name(const char *path)
 
 static const char *program_path(void)
 {
+	if (hm_config_view.program != NULL)
+		return hm_config_view.program;
 	if (!reading.asked_path) {
 		reading.asked_path = true;
 		reading.has_path = hm_program_path(reading.path);
@@ -111,9 +114,9 @@ static const char *program_path(void)
 /* A program with rights of its own is not called what its caller likes. */
 static bool is_ours(const char *section)
 {
-	bool by_path = *section == '/' || reading.secure;
-	const char *path = by_path ? program_path() : NULL;
-	const char *called = reading.secure ? path : hm_program_called();
+	bool by_file = reading.secure || hm_config_view.program != NULL;
+	const char *path = *section == '/' || by_file ? program_path() : NULL;
+	const char *called = by_file ? path : hm_program_called();
 
 	return hm_config_applies(section, called != NULL ? base_name(called) : NULL, path);
 }
@@ -123,6 +126,7 @@ static bool is_ours(const char *section)
 static void apply(struct source *f, const struct hm_config_line *line)
 {
 	int i = hm_options_find(line->key);
+	uint64_t ignored;
 	struct hm_option_origin from = {
 		.source = (enum hm_option_source)(f->level + f->in_section),
 		.fixed = line->fixed,
@@ -131,6 +135,11 @@ static void apply(struct source *f, const struct hm_config_line *line)
 
 	if (i < 0) {
 		report(f, line->number, line->key, "no such option");
+		return;
+	}
+	if (hm_config_view.check) {
+		if (!hm_options_parse(line->key, line->value, &ignored))
+			report_value(f, line, hm_options_info((unsigned)i));
 		return;
 	}
 	if (line->where != HM_CONFIG_ANYWHERE &&
@@ -150,7 +159,7 @@ static void read_line(struct source *f, const struct hm_config_line *line)
 	switch (line->kind) {
 	case HM_CONFIG_SECTION:
 		f->in_section = true;
-		f->applies = line->value != NULL && is_ours(line->value);
+		f->applies = line->value != NULL && (hm_config_view.check || is_ours(line->value));
 		if (line->value == NULL)
 			report(f, line->number, NULL, line->wrong);
 		break;
@@ -321,8 +330,10 @@ static void include_all(const struct source *by, char *path, const char *pattern
 /* A path that is not absolute begins where the file is that has the line. */
 static void include(const struct source *by, const struct hm_config_line *line)
 {
-	const char *name = base_name(line->value), *folder_of = by->path;
-	size_t folder = *line->value == '/' ? 0 : (size_t)(base_name(folder_of) - folder_of);
+	const char *name = base_name(line->value);
+	const char *folder_of = *line->value == '/' ? hm_config_view.root : by->path;
+	size_t folder = *line->value == '/' ? hm_str_length(folder_of)
+					    : (size_t)(base_name(folder_of) - folder_of);
 	size_t len = hm_str_length(line->value), last = hm_str_length(name);
 	char path[HM_PATH_SIZE];
 	bool all = false;

@@ -2,7 +2,7 @@
  * elf_file.c - reading ELF headers and dynamic symbols of files that may be anything.
  *
  * owns: nothing.
- * called from: tools/program.c, tools/compare.c, tools/selftest.c.
+ * called from: tools/program.c, tools/compare.c, tools/selftest.c, tools/doctor*.c.
  */
 #include "tools/tool.h"
 #include "tools/elf_file.h"
@@ -181,6 +181,27 @@ bool elf_defines(int fd, const char *const *names)
 		all = view_defines(&v, *names);
 	view_close(&v);
 	return all;
+}
+
+bool elf_build(int fd, char *out, size_t size)
+{
+	static const char begin[] = "hakmem-build: ";
+	struct view v;
+	const char *at = NULL, *end;
+
+	if (!view_open(fd, &v))
+		return false;
+	if (v.size > 0)
+		at = memmem(v.at, v.size, begin, sizeof(begin) - 1);
+	if (at != NULL) {
+		at += sizeof(begin) - 1;
+		end = (const char *)v.at + v.size;
+		for (; size > 1 && at < end && *at >= ' ' && *at < 0x7f; size--)
+			*out++ = *at++;
+		*out = '\0';
+	}
+	view_close(&v);
+	return at != NULL;
 }
 
 const char *elf_machine(const struct elf_file *file, char *buf, size_t size)

@@ -2,7 +2,7 @@
  * elf_file.h - what a file is, as far as the loader cares.
  *
  * owns: nothing.
- * called from: tools/program.c, tools/compare.c, tools/selftest.c.
+ * called from: tools/program.c, tools/compare.c, tools/selftest.c, tools/doctor*.c.
  */
 #ifndef HM_TOOLS_ELF_FILE_H
 #define HM_TOOLS_ELF_FILE_H
@@ -29,6 +29,9 @@ enum elf_kind elf_read(int fd, struct elf_file *out);
 
 /* Whether the file, one that elf_read() read, defines all of these names; the list ends in NULL. */
 bool elf_defines(int fd, const char *const *names);
+
+/* The words of hakmem's build in the file, a program or a library: "0.1.0 headerless=1 ...". */
+bool elf_build(int fd, char *out, size_t size);
 
 /* "x86-64", or a number in `buf`. */
 const char *elf_machine(const struct elf_file *file, char *buf, size_t size);

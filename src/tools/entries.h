@@ -4,7 +4,7 @@
  * Names stand between blanks, tabs, ends of lines and colons; "#" begins a comment, to the end of
  * the line. Whatever is not hakmem's stays as it is, byte by byte.
  * owns: nothing.
- * called from: tools/preload.c, tools/trial.c.
+ * called from: tools/preload.c, tools/trial.c, tools/doctor_machine.c.
  */
 #ifndef HM_TOOLS_ENTRIES_H
 #define HM_TOOLS_ENTRIES_H

@@ -3,7 +3,7 @@
 # described, and bash completes them.
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/../preload/lib.sh"
-for program in hakmem-run hakmem-preload; do
+for program in hakmem-run hakmem-doctor hakmem-preload; do
 	[ -x "$HM_BUILDDIR/$program" ] || hard_error "no program at $HM_BUILDDIR/$program"
 done
 man=$HM_SRCDIR/man
@@ -13,11 +13,12 @@ mkdir "$tmp/bin" "$tmp/work"
 printf '#!/bin/sh\nexec %q --library %q "$@"\n' "$HM_BUILDDIR/hakmem-run" "$lib" >"$tmp/bin/hakmem-run"
 printf '#!/bin/sh\nexec %q --file %q --library %q "$@"\n' "$HM_BUILDDIR/hakmem-preload" \
 	"$tmp/work/list" "$lib" >"$tmp/bin/hakmem-preload"
+printf '#!/bin/sh\nexec %q --library %q "$@"\n' "$HM_BUILDDIR/hakmem-doctor" "$lib" >"$tmp/bin/hakmem-doctor"
 chmod 755 "$tmp/bin"/*
 seq 20000 | sort -R --random-source="$lib" >"$tmp/work/words.txt"
 
 if command -v mandoc >/dev/null; then
-	for page in hakmem-run.1 hakmem-preload.8; do
+	for page in hakmem-run.1 hakmem-doctor.1 hakmem-preload.8; do
 		# Whether other manuals are installed here says nothing about these.
 		mandoc -Tlint "$man/$page" 2>/dev/null | grep -v 'referenced manual not found' >"$tmp/lint"
 		[ -s "$tmp/lint" ] && bad "mandoc -Tlint $page" "$tmp/lint" || ok "mandoc -Tlint $page"
@@ -29,7 +30,7 @@ fi
 # The lines of EXAMPLES, without the quotes that mdoc wants around one with a special character.
 examples() { sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/s/^\.Dl //p' "$man/$1" | sed 's/^"\(.*\)"$/\1/'; }
 cd "$tmp/work" || exit 99
-for page in hakmem-run.1 hakmem-preload.8; do
+for page in hakmem-run.1 hakmem-doctor.1 hakmem-preload.8; do
 	count=0
 	while read -r line; do
 		count=$((count + 1))
@@ -44,7 +45,7 @@ done
 [ ! -e "$tmp/work/list" ] && ok "the examples leave the system as it was" || bad "the examples' list" "$tmp/work/list"
 
 # --help, the manual and the completion have the same long options.
-for program in run:1 preload:8; do
+for program in run:1 doctor:1 preload:8; do
 	name=hakmem-${program%:*}
 	"$HM_BUILDDIR/$name" --help | grep -oE '^ .{0,8}--[a-z-]+' | grep -oE '\-\-[a-z-]+' | sort -u >"$tmp/help"
 	sed -n 's/^\.It \(Fl.*\)/\1/p' "$man/$name.${program#*:}" | grep -oE 'Fl -[a-z][a-z-]+|, -[a-z][a-z-]+' |
@@ -58,9 +59,9 @@ done
 
 complete_words() { # WORD...: what bash offers for the last one
 	PATH=$tmp/bin:$PATH bash --norc -c '
-		. "$1/hakmem-run"; . "$1/hakmem-preload"; shift
+		. "$1/hakmem-run"; . "$1/hakmem-doctor"; . "$1/hakmem-preload"; shift
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-		case $1 in hakmem-run) _hakmem_run ;; *) _hakmem_preload ;; esac 2>/dev/null
+		case $1 in hakmem-run) _hakmem_run ;; hakmem-doctor) _hakmem_doctor ;; *) _hakmem_preload ;; esac 2>/dev/null
 		printf "%s\n" "${COMPREPLY[@]}"' bash "$HM_SRCDIR/completions" "$@"
 }
 offers() { # EXPECTED WORD...
@@ -77,6 +78,9 @@ offers sort hakmem-run -o dirty_max = 8M sor
 offers words.txt hakmem-run sort wor
 offers words.txt hakmem-run --stats = json sort wor
 offers "$tmp/libhakmem.so.1" hakmem-run -l "$tmp/libh"
+offers --program hakmem-doctor --pro
+offers "$$" hakmem-doctor "$$"
+offers "$tmp/work" hakmem-doctor --root "$tmp/wo"
 offers disable hakmem-preload dis
 offers --root hakmem-preload --ro
 offers "$tmp/work" hakmem-preload --root "$tmp/wo"
