@@ -24,6 +24,8 @@ void doctor_process(long pid, const char *library);
 void doctor_config_check(void);
 /* The lines that count for a program, by its file's path; secure: in secure execution. */
 void doctor_config_program(const char *program, bool secure);
+/* "HAKMEM_NAME=VALUE" of a process's environment. */
+void doctor_config_variable(const char *variable);
 
 /* doctor_limits.c: of a process, by its folder, "/proc/self" or "/proc/1". */
 void doctor_limits(const char *folder);

@@ -105,9 +105,32 @@ static char *ask(const struct hm_config_view *view, bool secure)
 	return text;
 }
 
-void doctor_config_check(void)
+/* The library's "hakmem: FILE:LINE: WHY; skipped" without its first and last word. */
+static char *bare(char *line)
 {
 	static const char begin[] = "hakmem: ", end[] = "; skipped";
+	size_t n = strlen(line);
+
+	if (n >= sizeof(end) - 1 && strcmp(line + n - (sizeof(end) - 1), end) == 0)
+		line[n - (sizeof(end) - 1)] = '\0';
+	return strncmp(line, begin, sizeof(begin) - 1) == 0 ? line + sizeof(begin) - 1 : line;
+}
+
+/* Files that count in ordinary programs, and not in those with rights of their own. */
+static void check_owners(const struct hm_config_view *view)
+{
+	char *text = ask(view, true), *line, *rest;
+
+	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+		if (strstr(line, ": not owned by root, or others may") != NULL)
+			finding_add(FINDING_NOTE, "configuration", "chown root, chmod go-w",
+				    "%s: secure execution skips it", bare(line));
+	}
+	free(text);
+}
+
+void doctor_config_check(void)
+{
 	const struct hm_config_view view = { .root = look_root, .check = true };
 	char *text, *line, *rest;
 	unsigned bad = 0;
@@ -119,21 +142,48 @@ void doctor_config_check(void)
 	}
 	text = ask(&view, false);
 	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		size_t n = strlen(line);
-
-		if (strncmp(line, begin, sizeof(begin) - 1) == 0)
-			line += sizeof(begin) - 1, n -= sizeof(begin) - 1;
-		if (n >= sizeof(end) - 1 && strcmp(line + n - (sizeof(end) - 1), end) == 0)
-			line[n - (sizeof(end) - 1)] = '\0';
 		finding_add(FINDING_PROBLEM, "configuration",
 			    "correct it as hakmem.conf(5) says; until then it is skipped", "%s",
-			    line);
+			    bare(line));
 		bad++;
 	}
 	free(text);
 	if (bad == 0)
 		finding_add(FINDING_OK, "configuration", NULL, "%s: every line is understood",
 			    file_path());
+	check_owners(&view);
+}
+
+void doctor_config_variable(const char *variable)
+{
+	static const char *const others[] = {
+		"HAKMEM_CONFIG_FILE", "HAKMEM_NO_INHERIT",
+#define HM_ALIAS(NAME, ...) "HAKMEM_" #NAME,
+#include "policy/aliases.def"
+#undef HM_ALIAS
+	};
+	size_t n = strcspn(variable, "=");
+	const struct hm_option_info *row;
+	uint64_t value;
+
+	for (unsigned i = 0; (row = hm_options_info(i)) != NULL; i++) {
+		if (strlen(row->env) != n || strncmp(row->env, variable, n) != 0)
+			continue;
+		if (hm_options_parse(row->name, variable + n + 1, &value))
+			finding_add(FINDING_OK, "environment", NULL, "%s", variable);
+		else
+			finding_add(FINDING_PROBLEM, "environment", "hakmem-run -o help lists them",
+				    "%s: not a value of %s; it is ignored", variable, row->name);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strlen(others[i]) == n && strncmp(others[i], variable, n) == 0) {
+			finding_add(FINDING_OK, "environment", NULL, "%s", variable);
+			return;
+		}
+	}
+	finding_add(FINDING_PROBLEM, "environment", "hakmem-run -o help lists them",
+		    "%s: no such option; it is ignored", variable);
 }
 
 void doctor_config_program(const char *program, bool secure)

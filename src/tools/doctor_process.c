@@ -219,9 +219,12 @@ static void read_environment(struct process *p)
 		} else if (strcmp(e, "HAKMEM_MODE=passthrough") == 0 && !p->secure) {
 			finding_add(FINDING_NOTE, "environment", NULL,
 				    "%s: hakmem leaves its memory to glibc's malloc", e);
-		} else if (strncmp(e, "HAKMEM_", 7) == 0) {
-			finding_add(p->secure ? FINDING_NOTE : FINDING_OK, "environment", NULL,
-				    "%s%s", e, p->secure ? " (does not count)" : "");
+		} else if (strncmp(e, "HAKMEM_", 7) == 0 && strchr(e, '=') != NULL) {
+			if (p->secure)
+				finding_add(FINDING_NOTE, "environment", NULL,
+					    "%s: does not count", e);
+			else
+				doctor_config_variable(e);
 		}
 	}
 	free(text);

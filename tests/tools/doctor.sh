@@ -176,6 +176,10 @@ the_configuration() {
 		"problem: $box$conf:2: not key = value; cure: " "problem: $box$conf:4: nosuch: no such option" \
 		"problem: $box$conf:5: not [proc:name]" "problem: $box$conf:6: has a control character" \
 		"problem: $box/etc/more.conf:1: often: thp is not one of"
+	put "$conf" 'thp = never\n'
+	chmod o+w "$box$conf"
+	go
+	says "a file that all may write" 0 "note: $box$conf: not owned by root, or others may write to it: secure"
 	put "$conf" 'mode = passthrough\n'
 	go --program /bin/x
 	says "a program that is left to glibc" 0 "note: for /bin/x: mode = passthrough ($box$conf:1)"
@@ -222,6 +226,10 @@ a_process() {
 	go 77
 	says "not asked for" 1 "problem: hakmem is not in the process: nothing asked for it" \
 		"note: HAKMEM_MODE=passthrough: hakmem leaves"
+	put proc/77/environ 'HAKMEM_THP=often\0HAKMEM_STATS=1\0HAKMEM_LEARN=1\0HAKMEM_CLASSES=3\0HAKMEM_\0'
+	go 77
+	says "options in its environment" 1 "problem: HAKMEM_THP=often: not a value of thp" \
+		"ok: HAKMEM_STATS=1" "ok: HAKMEM_LEARN=1" "problem: HAKMEM_CLASSES=3: no such option"
 	put proc/77/status 'Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t2\n'
 	put proc/sys/vm/max_map_count '1\n'
 	go 77
@@ -330,7 +338,7 @@ real_processes() {
 	wait "$pid" 2>/dev/null
 	run "$tool" -l "$lib" "$pid"
 	cannot "when it has ended" "process $pid: there is none"
-	if printf '#include <unistd.h>\nint main(void) { return (int)sleep(60); }\n' >"$tmp/static.c" &&
+	if printf '#include <stdlib.h>\n#include <unistd.h>\nint main(void) { void *p = malloc(9); return (int)sleep(60) + (p == NULL); }\n' >"$tmp/static.c" &&
 		$CC -static -o "$tmp/static" "$tmp/static.c" 2>/dev/null; then
 		LD_PRELOAD=$lib "$tmp/static" &
 		pid=$!
@@ -343,6 +351,17 @@ real_processes() {
 		kill "$pid"
 	else
 		left_out "a static program" "it does not link"
+	fi
+	if [ -f "$HM_STATIC_LIB" ] && $CC -static -o "$tmp/inside" "$tmp/static.c" "$HM_STATIC_LIB" 2>/dev/null; then
+		"$tmp/inside" &
+		pid=$!
+		for i in $(seq 200); do
+			[ "$(readlink "/proc/$pid/exe")" = "$tmp/inside" ] && break
+			sleep 0.05
+		done
+		run "$tool" -l "$lib" "$pid"
+		says "a static program that has it" 0 "ok: hakmem is in the process: $tmp/inside, version 0"
+		kill "$pid"
 	fi
 	# Processes at every point of their life: a clear answer each.
 	for i in $(seq "$([ -n "$fast" ] && echo 40 || echo 400)"); do
