@@ -2,7 +2,7 @@
  * doctor_process.c - one process: whether hakmem is in it, and why not.
  *
  * Everything is from /proc/PID, where the process may end, or execute another program, between two
- * reads: it is the same one when its start time is, at the end.
+ * reads: it is the same one when its start time and its program are, at the end.
  * owns: nothing.
  * called from: tools/doctor.c.
  */
@@ -147,6 +147,18 @@ static void count_mappings(const struct process *p)
 
 /* ---- its program ---- */
 
+/* Its file's path; "" when that is not known. */
+static void exe_path(const struct process *p, char out[PATH_MAX])
+{
+	char path[PATH_MAX];
+	ssize_t n = -1;
+
+	if (look_path(path, sizeof(path), "%s", in(p, "exe")))
+		n = readlink(path, out, PATH_MAX - 1);
+	out[n > 0 ? n : 0] = '\0';
+	cut_deleted(out);
+}
+
 static void read_exe(struct process *p)
 {
 	char path[PATH_MAX];
@@ -154,14 +166,8 @@ static void read_exe(struct process *p)
 	enum elf_kind kind;
 	struct stat st;
 	enum look why;
-	ssize_t n;
 	int fd;
 
-	if (look_path(path, sizeof(path), "%s", in(p, "exe"))) {
-		n = readlink(path, p->exe, sizeof(p->exe) - 1);
-		p->exe[n > 0 ? n : 0] = '\0';
-		cut_deleted(p->exe);
-	}
 	fd = look_open(in(p, "exe"), &why);
 	if (fd < 0) {
 		finding_add(FINDING_NOTE, "program", NULL, "the program's file %s", look_text(why));
@@ -348,15 +354,29 @@ static void say_loaded(const struct process *p)
 			    p->rival);
 }
 
+static void check_same(const struct process *p)
+{
+	char start[64], exe[PATH_MAX];
+
+	start_time(p, start, sizeof(start));
+	if (strcmp(start, p->start) != 0)
+		cannot(p, "stat", LOOK_ABSENT);
+	exe_path(p, exe);
+	if (strcmp(exe, p->exe) != 0)
+		tool_die(DOCTOR_CANNOT,
+			 "process %ld: it has executed another program meanwhile; ask again",
+			 p->pid);
+}
+
 void doctor_process(long pid, const char *library)
 {
 	static struct process p;
-	char start[64];
 
 	p.pid = pid;
 	p.library = library;
 	snprintf(p.folder, sizeof(p.folder), "/proc/%ld", pid);
 	start_time(&p, p.start, sizeof(p.start));
+	exe_path(&p, p.exe);
 	read_maps(&p);
 	read_exe(&p);
 	read_secure(&p);
@@ -369,7 +389,5 @@ void doctor_process(long pid, const char *library)
 	doctor_limits(p.folder);
 	if (p.exe[0] == '/' && p.mapped[0] != '\0')
 		doctor_config_program(p.exe, p.secure);
-	start_time(&p, start, sizeof(start));
-	if (strcmp(start, p.start) != 0)
-		cannot(&p, "stat", LOOK_ABSENT);
+	check_same(&p);
 }

@@ -320,6 +320,43 @@ assert all(f["text"] and f["topic"] and "cure" in f for f in o["findings"])' "$t
 	cannot "a full disk" "cannot write"
 }
 
+until_runs() { # PID FILE
+	local i
+	for i in $(seq 200); do
+		[ "$(readlink "/proc/$1/exe")" = "$2" ] && return
+		sleep 0.05
+	done
+}
+
+foreign_processes() {
+	local pid
+	cp "$(readlink -f "$(command -v sleep)")" "$tmp/other" && chown 65534 "$tmp/other" && chmod 4755 "$tmp/other"
+	LD_PRELOAD=$lib "$tmp/other" 60 &
+	pid=$!
+	until_runs $pid "$tmp/other"
+	run "$tool" -l "$lib" "$pid"
+	if grep -q '^[0-9a-f].*libhakmem' "/proc/$pid/maps"; then
+		left_out "a set-user-ID program" "the file system ignores that"
+	else
+		says "a set-user-ID program" 1 "note: secure execution" \
+			"problem: hakmem is not in the process: secure execution ignores LD_PRELOAD"
+	fi
+	run setpriv --reuid=1000 --regid=1000 --clear-groups "$tool" -l "$lib" "$pid"
+	cannot "of another user" "process $pid: maps may not be read; be its user, or root"
+	kill "$pid"
+	mkdir "$tmp/hidden" && cp "$lib" "$tmp/hidden/"
+	LD_PRELOAD=$tmp/hidden/libhakmem.so.1 unshare -m sh -c \
+		"mount -t tmpfs none '$tmp/hidden' && exec sleep 60" 2>/dev/null &
+	pid=$!
+	until_runs $pid "$(readlink -f "$(command -v sleep)")"
+	run "$tool" -l "$tmp/hidden/libhakmem.so.1" "$pid"
+	if [ "$status" = 2 ]; then left_out "a mount namespace" "it cannot be made"; else
+		says "a mount namespace" 1 \
+			"problem: hakmem is not in the process: $tmp/hidden/libhakmem.so.1 is not in its mount"
+	fi
+	kill "$pid" 2>/dev/null
+}
+
 real_processes() {
 	local pid i bad=0
 	cp "$lib" "$tmp/libhakmem-old.so.1"
@@ -362,6 +399,9 @@ real_processes() {
 		run "$tool" -l "$lib" "$pid"
 		says "a static program that has it" 0 "ok: hakmem is in the process: $tmp/inside, version 0"
 		kill "$pid"
+	fi
+	if [ "$(id -u)" = 0 ] && command -v setpriv unshare >/dev/null; then foreign_processes; else
+		left_out "set-user-ID, other users, mount namespaces" "needs root"
 	fi
 	# Processes at every point of their life: a clear answer each.
 	for i in $(seq "$([ -n "$fast" ] && echo 40 || echo 400)"); do
