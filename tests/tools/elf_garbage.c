@@ -71,6 +71,8 @@ int main(int argc, char **argv)
 		counts[elf_read(fd, &elf)]++;
 		(void)elf_machine(&elf, text, sizeof(text));
 		defined += elf_defines(fd, names);
+		if (elf_build(fd, text, sizeof(text)) && strlen(text) >= sizeof(text))
+			return 1;
 		if (memchr(elf.interpreter, '\0', sizeof(elf.interpreter)) == NULL)
 			return 1;
 		close(fd);
