@@ -79,7 +79,7 @@ the_machine() {
 	machine
 	go
 	says "a machine without a fault" 0 "ok: /lib/libhakmem.so.1: version $version headerless=" \
-		"ok: /etc/ld.so.preload names nothing" "ok: transparent ones: always [madvise]" \
+		"ok: /etc/ld.so.preload names nothing" "ok: transparent huge pages: always [madvise]" \
 		"ok: vm.overcommit_memory is 0" "ok: vm.max_map_count is 65530" "ok: RLIMIT_AS: no limit" \
 		"ok: the control group sets no limit"
 	grep -qvE '^ok: ' "$tmp/out" && bad "only good findings" "$tmp/out" || ok "only good findings"
@@ -127,7 +127,7 @@ the_kernel() {
 	put sys/fs/cgroup/a/memory.max '1048576\n'
 	put sys/fs/cgroup/a/b/memory.high '4096\n'
 	go
-	says "settings that matter" 0 "note: transparent ones are switched off; cure: echo" \
+	says "settings that matter" 0 "note: transparent huge pages are switched off; cure: echo" \
 		"note: vm.overcommit_memory is 2" "note: vm.max_map_count is 1000, less" \
 		"note: RLIMIT_AS: 4096 bytes" "note: the control group's memory.max is 1048576 bytes" \
 		"note: the control group's memory.high is 4096 bytes"
@@ -148,7 +148,7 @@ the_kernel() {
 	machine
 	rm -r "$box/proc" "$box/sys"
 	go
-	says "no /proc, no /sys" 0 "note: the kernel has no transparent ones" \
+	says "no /proc, no /sys" 0 "note: the kernel has no transparent huge pages" \
 		"note: vm.overcommit_memory is not there" "note: /proc/self/limits is not there" \
 		"ok: no control group of version 2"
 }
