@@ -158,10 +158,12 @@ static void huge_pages(void)
 	enum look found = look_word(path, text, sizeof(text));
 
 	if (found == LOOK_ABSENT)
-		finding_add(FINDING_NOTE, "huge-pages", NULL, "the kernel has no transparent huge pages");
+		finding_add(FINDING_NOTE, "huge-pages", NULL,
+			    "the kernel has no transparent huge pages");
 	else if (found == LOOK_GOOD && strstr(text, "[never]") != NULL)
 		finding_add(FINDING_NOTE, "huge-pages", "echo madvise >/sys/kernel/mm/"
-			    "transparent_hugepage/enabled", "transparent huge pages are switched off");
+			    "transparent_hugepage/enabled",
+			    "transparent huge pages are switched off");
 	else if (found == LOOK_GOOD &&
 		 (strstr(text, "[always]") != NULL || strstr(text, "[madvise]") != NULL))
 		finding_add(FINDING_OK, "huge-pages", NULL, "transparent huge pages: %s", text);
