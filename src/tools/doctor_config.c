@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -58,9 +59,12 @@ static void list_options(void)
 	}
 }
 
-static hm_noreturn void child(int out, const struct hm_config_view *view, bool secure)
+static hm_noreturn void child(const int ends[2], const struct hm_config_view *view, bool secure)
 {
-	dup2(out, STDERR_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	/* Else the pipe has a reader for ever, and one that is full no end. */
+	close(ends[0]);
+	signal(SIGPIPE, SIG_DFL);
 	hm_config_system = file_path();
 	hm_config_view = *view;
 	hm_store_relaxed(&hm_options.verbose, view->check);
@@ -86,7 +90,7 @@ static char *ask(const struct hm_config_view *view, bool secure)
 	if (text == NULL || pipe(ends) != 0 || (pid = fork()) < 0)
 		tool_die(DOCTOR_CANNOT, "%s", strerror(errno));
 	if (pid == 0)
-		child(ends[1], view, secure);
+		child(ends, view, secure);
 	close(ends[1]);
 	while (length < TEXT_MAX_SIZE &&
 	       (n = read(ends[0], text + length, TEXT_MAX_SIZE - length)) != 0) {

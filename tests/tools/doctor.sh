@@ -176,6 +176,9 @@ the_configuration() {
 		"problem: $box$conf:2: not key = value; cure: " "problem: $box$conf:4: nosuch: no such option" \
 		"problem: $box$conf:5: not [proc:name]" "problem: $box$conf:6: has a control character" \
 		"problem: $box/etc/more.conf:1: often: thp is not one of"
+	put "$conf" "$(printf 'x\\n%.0s' {1..9000})"
+	go
+	says "more bad lines than anybody reads" 1 "problem: $box$conf:1: not key = value"
 	put "$conf" 'thp = never\n'
 	chmod o+w "$box$conf"
 	go
