@@ -245,6 +245,8 @@ static void catch_signals(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* Who started this may ignore it: then there is no child to wait for. */
+	signal(SIGCHLD, SIG_DFL);
 }
 
 int compare_run(const struct compare *c)

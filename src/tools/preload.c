@@ -386,6 +386,8 @@ int main(int argc, char **argv)
 	/* A full disk and a reader that went away are answers, no ends. */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	/* Ignored by who started this, it would take the children's ends away. */
+	signal(SIGCHLD, SIG_DFL);
 	umask(022);
 	while ((option = getopt_long(argc, argv, "l:h", options, NULL)) != -1)
 		take(&r, option);

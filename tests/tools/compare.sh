@@ -56,6 +56,14 @@ run sh -c "cat '$tmp/input' | '$tool' -l '$lib' -c2 --output '$tmp/said' '$tmp/n
 go --compare=1 --output - "$tmp/note" "$tmp/notes"
 has "--output -" 0 "$tmp/out" '^said by glibc' '^said by hakmem'
 
+# Whoever starts it may ignore the ends of children.
+if env --ignore-signal=CHLD true 2>/dev/null; then
+	run timeout -s KILL 20 env --ignore-signal=CHLD "$tool" --library "$lib" --compare=1 true
+	has "started with SIGCHLD ignored" 0 "$tmp/out" '^glibc' '^hakmem'
+else
+	left_out "started with SIGCHLD ignored" "needs env --ignore-signal"
+fi
+
 # What is measured is the program: memory that it touches and time that it takes.
 if command -v python3 >/dev/null; then
 	go -c1 --json python3 -c 'b = bytearray(64 << 20); b[::4096] = b"x" * len(b[::4096])'
