@@ -69,6 +69,7 @@ int tool_finish(int good, int status)
 static size_t utf8_length(const char *s)
 {
 	unsigned char first = (unsigned char)s[0];
+	unsigned char second = first == 0 ? 0 : (unsigned char)s[1];
 	size_t n = first >= 0xc2 && first < 0xe0 ? 2
 		   : (first & 0xf0) == 0xe0      ? 3
 		   : first >= 0xf0 && first < 0xf5 ? 4
@@ -78,6 +79,10 @@ static size_t utf8_length(const char *s)
 		if (((unsigned char)s[i] & 0xc0) != 0x80)
 			return 0;
 	}
+	/* Longer than needed, a half of a pair of UTF-16, beyond the last one. */
+	if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0) ||
+	    (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90))
+		return 0;
 	return n;
 }
 

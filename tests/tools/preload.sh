@@ -247,10 +247,22 @@ got = json.load(open(sys.argv[1]))
 assert got["enabled"] is True and got["trial"] is None and got["file"] == sys.argv[2], got
 assert got["entries"] == [{"library": sys.argv[3], "hakmem": True, "loads": True}], got' \
 			"$tmp/out" "$list" "$lib" >"$tmp/why" 2>&1 && ok "status --json" || bad "status --json" "$tmp/why"
+		# Half a pair of UTF-16, and forms that are too long, are no UTF-8; the rest is.
+		run "$tool" --file "$tmp/$(printf '\355\240\200\340\200\200\364\220\200\200\303\251')" status --json
+		python3 -c 'import json, sys
+json.loads(open(sys.argv[1], "rb").read().decode("utf-8"))' "$tmp/out" >"$tmp/why" 2>&1 &&
+			ok "a name that is no UTF-8" || bad "a name that is no UTF-8" "$tmp/why"
 	else
 		left_out "status --json" "needs python3"
 	fi
 	go disable
+	if env --ignore-signal=CHLD true 2>/dev/null; then
+		run env --ignore-signal=CHLD "$tool" --file "$list" --library "$lib" enable
+		expect "enabled with SIGCHLD ignored" 0
+		go disable
+	else
+		left_out "enabled with SIGCHLD ignored" "needs env --ignore-signal"
+	fi
 }
 
 contents
