@@ -80,14 +80,13 @@ static void write_to(int fd)
 
 static void dump(void)
 {
-	int fd = STDERR;
-
-	if (file_name[0] != '\0')
-		fd = open_file();
+	bool own = file_name[0] != '\0';
+	int fd = own ? open_file() : STDERR;
 	if (fd < 0)
 		return;
 	write_to(fd);
-	if (fd != STDERR)
+	/* It may have that number, where the program has closed its own. */
+	if (own)
 		hm_os_close(fd);
 }
 

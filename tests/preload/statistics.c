@@ -4,6 +4,7 @@
  *
  * usage: statistics one|threads|fork|handler N|ignored N|none N|idle N FILE
  */
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -288,6 +289,8 @@ int main(int argc, char **argv)
 		signal(sig, own_handler);
 	else if (strcmp(mode, "ignored") == 0)
 		signal(sig, SIG_IGN);
+	else if (strcmp(mode, "closed") == 0)
+		close(2);
 	if (strcmp(mode, "idle") == 0) {
 		raise(sig);
 		wait_for_output(argv[3]);
@@ -296,5 +299,8 @@ int main(int argc, char **argv)
 		allocate();
 		raise(sig);
 	}
+	/* What was closed is not open again. */
+	if (strcmp(mode, "closed") == 0 && fcntl(2, F_GETFD) != -1)
+		failed = 1;
 	return failed;
 }

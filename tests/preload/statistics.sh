@@ -111,6 +111,10 @@ run_preloaded HAKMEM_STATS_FORMAT=json HAKMEM_STATS_SIGNAL=$usr1 HAKMEM_BACKGROU
 	HAKMEM_STATS_FILE="$tmp/idle" "$program" idle $usr1 "$tmp/idle"
 expect "by the helper thread, when nobody calls" 0
 valid "by the helper thread" "$tmp/idle" 1
+run_preloaded HAKMEM_STATS_FORMAT=json HAKMEM_STATS_SIGNAL=$usr1 HAKMEM_STATS_FILE="$tmp/closed" \
+	"$program" closed $usr1
+expect "a file whose number is that of standard error is closed" 0
+valid "and has it all" "$tmp/closed" 2
 run_preloaded HAKMEM_CHECK=1 HAKMEM_STATS_FORMAT=json HAKMEM_STATS_SIGNAL=$usr1 "$program" none $usr1
 valid "with checks" "$tmp/err" 2
 run_preloaded HAKMEM_STATS_SIGNAL=$usr1 "$program" handler $usr1
