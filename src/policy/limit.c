@@ -104,7 +104,8 @@ void hm_limit_purged(size_t bytes)
 
 bool hm_limit_is_over(void)
 {
-	return hm_load_relaxed(&limit.over);
+	/* A limit that was crossed may have been taken away at run time. */
+	return hm_load_relaxed(&limit.over) && soft_limit() != 0;
 }
 
 bool hm_limit_reserve(size_t bytes, size_t (*measure)(void))

@@ -427,6 +427,20 @@ START_TEST(soft)
 }
 END_TEST
 
+/* Taken away while it is crossed, it holds nothing up any more. */
+START_TEST(soft_taken_away)
+{
+	hm_options.limit_soft = 16 * MIB;
+	for (count = 0; count < 9; count++)
+		blocks[count] = memset(hak_malloc(4 * MIB), 1, 4 * MIB);
+	must(hm_limit_is_over());
+	must(hak_option_set("limit_soft", "0") == 0);
+	must(!hm_limit_is_over());
+	hak_free(blocks[--count]);
+	must(hm_large_bytes() > 34 * MIB);
+}
+END_TEST
+
 /* A soft limit that cannot be met: nothing fails, and there is no purge at each call. */
 START_TEST(soft_below_live)
 {
@@ -769,9 +783,9 @@ int main(void)
 	const TTest *const tests[] = {
 		hard_small, hard_large, hard_mixed, hard_checked, realloc_under_hard,
 		purged_before_null, holes_come_back, below_live, handler, handler_that_is_wrong,
-		handler_of_the_late, soft, soft_below_live, group_max, group_high, group_nothing,
-		group_zero, group_malformed, group_huge, group_not_asked, threads, reserve, forked,
-		reason_threshold, reason_map, statistics,
+		handler_of_the_late, soft, soft_taken_away, soft_below_live, group_max, group_high,
+		group_nothing, group_zero, group_malformed, group_huge, group_not_asked, threads,
+		reserve, forked, reason_threshold, reason_map, statistics,
 	};
 
 	return SUPPORT_RUN("limit", tests);
