@@ -309,7 +309,7 @@ static void include_all(const struct source *by, char *path, const char *pattern
 	all.max = (unsigned)((ROOM - used) / HM_NAME_SIZE);
 	if (all.max > NAMES_MAX)
 		all.max = NAMES_MAX;
-	if (!hm_file_list(path, add_name, &all))
+	if (!hm_file_list(folder > 0 ? path : ".", add_name, &all))
 		report(&dir, 0, NULL, "the folder cannot be read");
 	if (all.lost)
 		report(&dir, 0, NULL, "too many files in the folder: the last");

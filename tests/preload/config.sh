@@ -49,6 +49,13 @@ with_file HAKMEM_LIMIT_SOFT=1 HAKMEM_THP=never
 value_is "what is not overridable" limit_soft 2147483648
 value_is "what is" thp never
 
+# A file named without a folder includes what stands beside it.
+mkdir "$tmp/beside"
+echo 'include *.part' >"$tmp/beside/main"
+echo 'dirty_max = 12345' >"$tmp/beside/a.part"
+run bash -c 'cd "$1" && LD_PRELOAD=$2 HAKMEM_CONFIG_FILE=main exec "$3"' - "$tmp/beside" "$lib" "$tmp/list"
+value_is "included from the folder that it is in" dirty_max 12345
+
 # Each diagnostic line of the manual is one that the library writes.
 sed -n 's/^\.It "hakmem: [^:]*\(:[0-9]*\)\{0,1\}: \(.*\)"$/\2/p' "$HM_SRCDIR/man/hakmem.conf.5" |
 	sort >"$tmp/documented"
