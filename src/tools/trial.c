@@ -96,7 +96,7 @@ static bool write_state(const struct place *p, const char *text)
 }
 
 /* As it was; or without the entry only, when somebody has changed the list since. */
-static void put_back(const struct place *p, const struct content *before, const char *after,
+static bool put_back(const struct place *p, const struct content *before, const char *after,
 		     size_t size)
 {
 	struct content now;
@@ -111,10 +111,44 @@ static void put_back(const struct place *p, const struct content *before, const 
 			good = place_write(p, &now, text, size);
 		}
 	}
-	syslog(good ? LOG_NOTICE : LOG_ERR, "%s: the trial has ended, %s", p->file,
-	       good ? "hakmem is taken out" : "but hakmem could not be taken out");
 	free(text);
 	free(now.text);
+	return good;
+}
+
+/* Under the lock. True: there is nothing more to do. */
+static bool try_end(const struct place *p, const char *state, const struct content *before,
+		    const char *after, size_t size)
+{
+	char text[64];
+
+	trial_text(p, text, sizeof(text));
+	if (strcmp(text, state) != 0)
+		return true;
+	return put_back(p, before, after, size) && trial_end(p);
+}
+
+/* A disk that is full now may have room later; what cannot be ended stays known as a trial. */
+static bool end_trial(struct place *p, const char *state, const struct content *before,
+		      const char *after, size_t size)
+{
+	const struct timespec second = { 1, 0 };
+	bool done = false;
+
+	for (int i = 0; !done && i < LOCK_WAIT; i++) {
+		if (i > 0)
+			nanosleep(&second, NULL);
+		if (!place_lock(p, LOCK_WAIT))
+			break;
+		done = try_end(p, state, before, after, size);
+		place_unlock(p);
+		if (i == 0 && !done)
+			syslog(LOG_ERR, "%s: the trial has ended, but hakmem cannot be taken out",
+			       p->file);
+	}
+	syslog(done ? LOG_NOTICE : LOG_ERR, "%s: the trial has ended%s", p->file,
+	       done ? "" : ", and hakmem stays until it is disabled");
+	return done;
 }
 
 /* Looks each second whether the trial is still this one; false when it is not. */
@@ -136,7 +170,7 @@ static bool wait_out(const struct place *p, const char *state, long seconds, con
 static hm_noreturn void watch(struct place *p, int go, const char *state, long seconds,
 			      const struct content *before, const char *after, size_t size)
 {
-	char byte, text[64];
+	char byte;
 	sigset_t end;
 
 	sigemptyset(&end);
@@ -147,15 +181,7 @@ static hm_noreturn void watch(struct place *p, int go, const char *state, long s
 	if (read(go, &byte, 1) == 1 && !wait_out(p, state, seconds, &end))
 		_exit(0);
 	openlog("hakmem-preload", LOG_PID, LOG_DAEMON);
-	if (!place_lock(p, LOCK_WAIT))
-		_exit(1);
-	trial_text(p, text, sizeof(text));
-	if (strcmp(text, state) == 0) {
-		put_back(p, before, after, size);
-		trial_end(p);
-	}
-	place_unlock(p);
-	_exit(0);
+	_exit(end_trial(p, state, before, after, size) ? 0 : 1);
 }
 
 /* The terminal, its session and its files are left behind. */

@@ -91,6 +91,17 @@ else
 	left_out "a terminal that goes" "needs script"
 fi
 
+# What cannot be taken out at once is tried again, and is a trial until then.
+begin 500
+mkdir "$list.hakmem-old"
+mkdir "$list.hakmem-new"
+kill -TERM "$watcher"
+sleep 1
+[ -e "$state_file" ] && grep -qF "$lib" "$list" && ok "a trial that cannot end stays one" ||
+	bad "a trial that cannot end stays one" "$list"
+rmdir "$list.hakmem-old" "$list.hakmem-new"
+over "and ends as soon as it can" "$old"
+
 # Nobody can be left behind to end it: then it does not begin.
 rm -rf "$box" && mkdir "$box" && mkdir "$state_file"
 refused "no room for a trial" 1 'Is a directory' "$tool" --file "$list" --library "$lib" try
