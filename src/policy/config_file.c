@@ -50,14 +50,14 @@ struct source {
 static hm_cold void report(const struct source *f, unsigned number, const char *what,
 			   const char *why)
 {
-	char buf[512];
+	char buf[HM_PATH_SIZE + 512];
 	struct hm_text t;
 
 	if (hm_options.verbose == 0)
 		return;
 	hm_text_init(&t, buf, sizeof buf);
 	hm_text_str(&t, "hakmem: ");
-	hm_option_value_quote(&t, f->path, hm_str_length(f->path));
+	hm_option_value_quote_path(&t, f->path);
 	if (number != 0) {
 		hm_text_char(&t, ':');
 		hm_text_dec(&t, number);

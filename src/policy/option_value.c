@@ -182,10 +182,20 @@ void hm_option_value_expected(const struct hm_option_info *row, struct hm_text *
 	}
 }
 
+static void quote(struct hm_text *t, const char *s, size_t len, size_t most)
+{
+	for (size_t i = 0; i < len && i < most; i++)
+		hm_text_char(t, s[i] >= ' ' && s[i] < 0x7f ? s[i] : '?');
+	if (len > most)
+		hm_text_str(t, "...");
+}
+
 void hm_option_value_quote(struct hm_text *t, const char *s, size_t len)
 {
-	for (size_t i = 0; i < len && i < QUOTED; i++)
-		hm_text_char(t, s[i] >= ' ' && s[i] < 0x7f ? s[i] : '?');
-	if (len > QUOTED)
-		hm_text_str(t, "...");
+	quote(t, s, len, QUOTED);
+}
+
+void hm_option_value_quote_path(struct hm_text *t, const char *path)
+{
+	quote(t, path, hm_str_length(path), SIZE_MAX);
 }

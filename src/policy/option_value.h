@@ -22,6 +22,8 @@ void hm_option_value_expected(const struct hm_option_info *row, struct hm_text *
 
 /* A stranger's text, which does to a terminal what a line does; cut where it is long. */
 void hm_option_value_quote(struct hm_text *t, const char *s, size_t len);
+/* The same of a file that somebody has to find: whole. */
+void hm_option_value_quote_path(struct hm_text *t, const char *path);
 
 /* 0, 1, yes, no, on, off, true, false. */
 bool hm_option_value_parse_bool(const char *s, uint64_t *out);

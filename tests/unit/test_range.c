@@ -134,7 +134,7 @@ START_TEST(dropped_when_refused)
 END_TEST
 
 /* Where addresses are counted none is kept, and what was kept goes. */
-static void try_limit(int kind)
+static void try_limit(__rlimit_resource_t kind)
 {
 	struct rlimit r;
 	char *p, *q;
