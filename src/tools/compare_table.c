@@ -58,7 +58,7 @@ static double median(const struct compare_sample *samples, unsigned count, unsig
 }
 
 struct row {
-	const char *library;
+	const char *lib;
 	double value[COMPARE_VALUES], ratio[COMPARE_VALUES];
 };
 
@@ -81,7 +81,7 @@ static void print_table(const struct compare *c, const struct row *rows, unsigne
 		printf("%20s", columns[k].title);
 	putchar('\n');
 	for (unsigned i = 0; i < sides; i++) {
-		printf("%-16s", compare_name(rows[i].library));
+		printf("%-16s", compare_name(rows[i].lib));
 		for (unsigned k = 0; k < COMPARE_VALUES; k++) {
 			char ratio[32] = "";
 
@@ -100,7 +100,7 @@ static void print_plain(const struct row *rows, unsigned sides)
 		printf("\t%s\tratio", columns[k].key);
 	putchar('\n');
 	for (unsigned i = 0; i < sides; i++) {
-		printf("%s", compare_name(rows[i].library));
+		printf("%s", compare_name(rows[i].lib));
 		for (unsigned k = 0; k < COMPARE_VALUES; k++)
 			printf("\t%.*f\t%.3f", columns[k].digits, rows[i].value[k],
 			       rows[i].ratio[k]);
@@ -116,12 +116,12 @@ static void print_json(const struct compare *c, const struct row *rows, unsigned
 	printf(", \"rounds\": %u, \"allocators\": [", rounds);
 	for (unsigned i = 0; i < sides; i++) {
 		printf("%s\n  {\"name\": ", i == 0 ? "" : ",");
-		tool_json(stdout, compare_name(rows[i].library));
+		tool_json(stdout, compare_name(rows[i].lib));
 		printf(", \"library\": ");
-		if (rows[i].library == NULL)
+		if (rows[i].lib == NULL)
 			printf("null");
 		else
-			tool_json(stdout, rows[i].library);
+			tool_json(stdout, rows[i].lib);
 		for (unsigned k = 0; k < COMPARE_VALUES; k++) {
 			printf(", \"%s\": %.6g", columns[k].key, rows[i].value[k]);
 			if (rows[i].ratio[k] > 0)
@@ -138,7 +138,7 @@ void compare_print(const struct compare *c, const struct compare_sample *samples
 	unsigned sides = c->library_count + 1;
 
 	for (unsigned i = 0; i < sides; i++) {
-		rows[i].library = i == 0 ? NULL : c->libraries[i - 1];
+		rows[i].lib = i == 0 ? NULL : c->libraries[i - 1];
 		fill(&rows[i], &rows[0], &samples[i * c->rounds], rounds);
 	}
 	if (c->json)

@@ -40,7 +40,7 @@ static const struct option options[] = {
 };
 
 struct request {
-	const char *program, *library, *subject;
+	const char *program, *lib, *subject;
 	bool json;
 };
 
@@ -99,7 +99,7 @@ static void take(struct request *r, int option)
 		r->program = full_path(optarg);
 		break;
 	case 'l':
-		r->library = full_path(optarg);
+		r->lib = full_path(optarg);
 		break;
 	case LONG_ROOT:
 		set_root(optarg);
@@ -130,10 +130,10 @@ int main(int argc, char **argv)
 	if (argc - optind > 1)
 		tool_die(DOCTOR_CANNOT, "more than one process: %s", argv[optind + 1]);
 	/* The build tree's library is none of another system. */
-	if (r.library == NULL) {
+	if (r.lib == NULL) {
 		if (!tool_library(NULL, *look_root == '\0', installed, sizeof(installed)))
 			tool_die(DOCTOR_CANNOT, "%s", strerror(ENAMETOOLONG));
-		r.library = installed;
+		r.lib = installed;
 	}
 	if (optind < argc) {
 		if (r.program != NULL)
@@ -141,9 +141,9 @@ int main(int argc, char **argv)
 		if (!tool_number(argv[optind], 1, INT_MAX, &pid))
 			tool_die(DOCTOR_CANNOT, "%s: not the number of a process", argv[optind]);
 		r.subject = argv[optind];
-		doctor_process(pid, r.library);
+		doctor_process(pid, r.lib);
 	} else {
-		doctor_machine(r.library);
+		doctor_machine(r.lib);
 		if (r.program != NULL)
 			doctor_config_program(r.program, false);
 	}

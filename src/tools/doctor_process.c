@@ -25,7 +25,7 @@
 
 struct process {
 	long pid;
-	const char *library; /* as it is installed */
+	const char *lib; /* as it is installed */
 	char folder[64], start[64], exe[PATH_MAX];
 	unsigned long mappings;
 	char mapped[PATH_MAX]; /* the library's file in it; "" */
@@ -281,7 +281,7 @@ static void read_namespace(struct process *p)
 		return;
 	/* Plain, for the link to its root is followed by the kernel alone. */
 	if (!look_path(path, sizeof(path), "%s", in(p, "root")) ||
-	    snprintf(root, sizeof(root), "%s%s", path, p->library) >= (int)sizeof(root))
+	    snprintf(root, sizeof(root), "%s%s", path, p->lib) >= (int)sizeof(root))
 		return;
 	p->hidden = access(root, F_OK) != 0 && errno == ENOENT;
 	finding_add(FINDING_NOTE, "namespace", NULL, "it has a mount namespace of its own%s",
@@ -305,7 +305,7 @@ static void say_why_not(const struct process *p)
 			    "%s: secure execution ignores LD_PRELOAD", what);
 	else if (p->hidden)
 		finding_add(FINDING_PROBLEM, "loaded", "install hakmem there, too",
-			    "%s: %s is not in its mount namespace", what, p->library);
+			    "%s: %s is not in its mount namespace", what, p->lib);
 	else if (p->asked && p->confined)
 		finding_add(FINDING_PROBLEM, "loaded", "let its profile read and map the library",
 			    "%s: its confinement may keep it from the file", what);
@@ -373,7 +373,7 @@ void doctor_process(long pid, const char *library)
 	static struct process p;
 
 	p.pid = pid;
-	p.library = library;
+	p.lib = library;
 	snprintf(p.folder, sizeof(p.folder), "/proc/%ld", pid);
 	start_time(&p, p.start, sizeof(p.start));
 	exe_path(&p, p.exe);

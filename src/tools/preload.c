@@ -64,7 +64,7 @@ static const struct option options[] = {
 };
 
 struct request {
-	const char *library, *root, *file;
+	const char *lib, *root, *file;
 	bool json;
 	long seconds; /* of a trial; 0: enabled for good */
 };
@@ -160,7 +160,7 @@ static int enable_locked(const struct request *r, const struct place *p, const c
 static int enable(const struct request *r, struct place *p)
 {
 	char installed[PATH_MAX], entry[PATH_MAX];
-	const char *library = r->library;
+	const char *library = r->lib;
 	int result;
 
 	if (library == NULL) {
@@ -338,7 +338,7 @@ static void take(struct request *r, int option)
 				 SECONDS_MAX);
 		break;
 	case 'l':
-		r->library = optarg;
+		r->lib = optarg;
 		break;
 	case LONG_ROOT:
 		r->root = optarg;

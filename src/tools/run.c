@@ -60,7 +60,7 @@ static const struct option options[] = {
 };
 
 struct request {
-	const char *variant, *library;
+	const char *variant, *lib;
 	bool no_inherit, compare, details; /* details: something that needs --compare */
 	struct compare what;
 };
@@ -160,7 +160,7 @@ static void take(struct request *r, int option)
 		r->variant = optarg;
 		break;
 	case 'l':
-		r->library = optarg;
+		r->lib = optarg;
 		break;
 	case LONG_NO_INHERIT:
 		r->no_inherit = true;
@@ -194,10 +194,10 @@ static const char *library_of(const struct request *r)
 {
 	static char path[4096];
 
-	if (r->library != NULL && r->variant != NULL)
+	if (r->lib != NULL && r->variant != NULL)
 		tool_die(EXIT_CANNOT, "--library and --variant exclude each other");
-	if (r->library != NULL)
-		return full_path(r->library);
+	if (r->lib != NULL)
+		return full_path(r->lib);
 	if (!tool_library(r->variant, true, path, sizeof(path)))
 		tool_die(EXIT_CANNOT, "%s", strerror(ENAMETOOLONG));
 	return path;
