@@ -222,7 +222,7 @@ static void progress(const struct compare *c, unsigned done, unsigned all)
 /* The loader is asked first, lest glibc's malloc be measured under another's name. */
 static void check_sides(const struct compare *c)
 {
-	for (unsigned i = 0; i < c->library_count; i++) {
+	for (unsigned i = 0; i < c->nr_libraries; i++) {
 		struct elf_file elf;
 
 		program_library(c->libraries[i], &elf);
@@ -251,7 +251,7 @@ static void catch_signals(void)
 
 int compare_run(const struct compare *c)
 {
-	unsigned sides = c->library_count + 1, round, done = 0;
+	unsigned sides = c->nr_libraries + 1, round, done = 0;
 	struct compare_sample *samples = calloc((size_t)sides * c->rounds, sizeof(*samples));
 	struct files files;
 	bool good = true;

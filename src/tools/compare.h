@@ -17,7 +17,7 @@ struct compare {
 	char **arguments;
 	/* Libraries beside glibc's malloc, which is the first side. */
 	const char *libraries[COMPARE_SIDES - 1];
-	unsigned library_count;
+	unsigned nr_libraries;
 	unsigned rounds;
 	const char *output; /* where the program's output goes: a file, "-", or NULL for nowhere */
 	bool json;

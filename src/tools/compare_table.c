@@ -135,7 +135,7 @@ static void print_json(const struct compare *c, const struct row *rows, unsigned
 void compare_print(const struct compare *c, const struct compare_sample *samples, unsigned rounds)
 {
 	struct row rows[COMPARE_SIDES];
-	unsigned sides = c->library_count + 1;
+	unsigned sides = c->nr_libraries + 1;
 
 	for (unsigned i = 0; i < sides; i++) {
 		rows[i].lib = i == 0 ? NULL : c->libraries[i - 1];

@@ -136,9 +136,9 @@ static char *full_path(const char *file)
 static void add_side(struct request *r, const char *file)
 {
 	/* One place stays for hakmem itself. */
-	if (r->what.library_count + 2 >= COMPARE_SIDES)
+	if (r->what.nr_libraries + 2 >= COMPARE_SIDES)
 		tool_die(EXIT_CANNOT, "%s: more than %d libraries", file, COMPARE_SIDES - 2);
-	r->what.libraries[++r->what.library_count] = full_path(file);
+	r->what.libraries[++r->what.nr_libraries] = full_path(file);
 	r->details = true;
 }
 
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
 		r.what.program = &program;
 		r.what.arguments = argv + optind;
 		r.what.libraries[0] = library;
-		r.what.library_count++;
+		r.what.nr_libraries++;
 		return compare_run(&r.what);
 	}
 	program_preload(library);

@@ -7,15 +7,15 @@ for program in hakmem-run hakmem-doctor hakmem-preload; do
 	[ -x "$HM_BUILDDIR/$program" ] || hard_error "no program at $HM_BUILDDIR/$program"
 done
 man=$HM_SRCDIR/man
-mkdir "$tmp/bin" "$tmp/work"
+mkdir "$tmp/bin" "$tmp/here"
 
 # As installed, but with this build's library and a list of its own.
 printf '#!/bin/sh\nexec %q --library %q "$@"\n' "$HM_BUILDDIR/hakmem-run" "$lib" >"$tmp/bin/hakmem-run"
 printf '#!/bin/sh\nexec %q --file %q --library %q "$@"\n' "$HM_BUILDDIR/hakmem-preload" \
-	"$tmp/work/list" "$lib" >"$tmp/bin/hakmem-preload"
+	"$tmp/here/list" "$lib" >"$tmp/bin/hakmem-preload"
 printf '#!/bin/sh\nexec %q --library %q "$@"\n' "$HM_BUILDDIR/hakmem-doctor" "$lib" >"$tmp/bin/hakmem-doctor"
 chmod 755 "$tmp/bin"/*
-seq 20000 | sort -R --random-source="$lib" >"$tmp/work/words.txt"
+seq 20000 | sort -R --random-source="$lib" >"$tmp/here/words.txt"
 
 if command -v mandoc >/dev/null; then
 	for page in hakmem-run.1 hakmem-doctor.1 hakmem-preload.8; do
@@ -29,7 +29,7 @@ fi
 
 # The lines of EXAMPLES, without the quotes that mdoc wants around one with a special character.
 examples() { sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/s/^\.Dl //p' "$man/$1" | sed 's/^"\(.*\)"$/\1/'; }
-cd "$tmp/work" || exit 99
+cd "$tmp/here" || exit 99
 for page in hakmem-run.1 hakmem-doctor.1 hakmem-preload.8; do
 	count=0
 	while read -r line; do
@@ -42,7 +42,7 @@ for page in hakmem-run.1 hakmem-doctor.1 hakmem-preload.8; do
 	done < <(examples $page)
 	[ $count -gt 3 ] || bad "$page has examples"
 done
-[ ! -e "$tmp/work/list" ] && ok "the examples leave the system as it was" || bad "the examples' list" "$tmp/work/list"
+[ ! -e "$tmp/here/list" ] && ok "the examples leave the system as it was" || bad "the examples' list" "$tmp/here/list"
 
 # --help, the manual and the completion have the same long options.
 for program in run:1 doctor:1 preload:8; do
@@ -80,8 +80,8 @@ offers words.txt hakmem-run --stats = json sort wor
 offers "$tmp/libhakmem.so.1" hakmem-run -l "$tmp/libh"
 offers --program hakmem-doctor --pro
 offers "$$" hakmem-doctor "$$"
-offers "$tmp/work" hakmem-doctor --root "$tmp/wo"
+offers "$tmp/here" hakmem-doctor --root "$tmp/he"
 offers disable hakmem-preload dis
 offers --root hakmem-preload --ro
-offers "$tmp/work" hakmem-preload --root "$tmp/wo"
+offers "$tmp/here" hakmem-preload --root "$tmp/he"
 finish
