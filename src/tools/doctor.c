@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
 	"usage: hakmem-doctor [OPTION]... [PID]\n"
@@ -117,6 +118,18 @@ static void take(struct request *r, int option)
 	}
 }
 
+/* Its lines of the configuration count though it is not there yet. */
+static void look_at_program(const char *path)
+{
+	enum look why;
+	int fd = look_open(path, &why);
+
+	if (fd < 0)
+		return;
+	doctor_program(fd, path);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static char installed[PATH_MAX];
@@ -144,8 +157,10 @@ int main(int argc, char **argv)
 		doctor_process(pid, r.lib);
 	} else {
 		doctor_machine(r.lib);
-		if (r.program != NULL)
+		if (r.program != NULL) {
+			look_at_program(r.program);
 			doctor_config_program(r.program, false);
+		}
 	}
 	option = finding_print(r.json, r.subject) ? DOCTOR_ILL : DOCTOR_WELL;
 	return tool_finish(option, DOCTOR_CANNOT);

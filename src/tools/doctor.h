@@ -20,6 +20,9 @@ void doctor_machine(const char *library);
 /* doctor_process.c: one process. Ends the program with a line when it cannot be looked at. */
 void doctor_process(long pid, const char *library);
 
+/* doctor_program.c: a program known not to go well with hakmem, by its open file and path. */
+void doctor_program(int fd, const char *path);
+
 /* doctor_config.c: the bad lines of the configuration file. */
 void doctor_config_check(void);
 /* The lines that count for a program, by its file's path; secure: in secure execution. */

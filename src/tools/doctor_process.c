@@ -183,6 +183,7 @@ static void read_exe(struct process *p)
 		p->secure = true;
 	if (fgetxattr(fd, "security.capability", path, sizeof(path)) > 0)
 		p->secure = true;
+	doctor_program(fd, p->exe);
 	if (elf_build(fd, path, sizeof(path)) && p->mapped[0] == '\0' && p->is_static)
 		snprintf(p->mapped, sizeof(p->mapped), "%s", p->exe);
 	close(fd);
@@ -252,7 +253,7 @@ static void read_status(const struct process *p)
 	at = at == NULL ? NULL : at + 9 + strspn(at + 9, " \t");
 	if (at != NULL && (*at == '1' || *at == '2'))
 		finding_add(FINDING_NOTE, "seccomp",
-			    "its filter should allow mmap, munmap, mremap, madvise and futex",
+			    "its filter should allow what hakmem(7) lists, SYSTEM CALLS",
 			    "seccomp is in mode %c: system calls of hakmem may be refused", *at);
 }
 

@@ -55,20 +55,14 @@ void finding_add(enum finding_level level, const char *topic, const char *cure, 
 	};
 }
 
-/* File names may hold what does something to a terminal. */
-static void print_plain(const char *s)
-{
-	for (; *s != '\0'; s++)
-		putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
-}
-
 static void print_lines(void)
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct finding *f = &findings[i];
 
-		printf("%s: ", levels[f->level]);
-		print_plain(f->text);
+		/* File names are in it. Nothing else is done with it after this. */
+		tool_make_plain(f->text);
+		printf("%s: %s", levels[f->level], f->text);
 		if (f->cure != NULL)
 			printf("; cure: %s", f->cure);
 		putchar('\n');

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -183,6 +182,12 @@ bool place_read(const struct place *p, struct content *out)
 	return good;
 }
 
+/* What says that the file's contents are as signed: of the new ones that would be a lie. */
+static bool is_signature(const char *name)
+{
+	return strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0;
+}
+
 /* Labels and access lists, as far as they can be set: the system's policy decides. */
 static void copy_attributes(const struct place *p, int to)
 {
@@ -191,7 +196,8 @@ static void copy_attributes(const struct place *p, int to)
 	ssize_t n = from < 0 ? -1 : flistxattr(from, names, sizeof(names));
 
 	for (char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
-		ssize_t size = fgetxattr(from, name, value, sizeof(value));
+		ssize_t size = is_signature(name) ? -1 :
+						    fgetxattr(from, name, value, sizeof(value));
 
 		if (size >= 0)
 			(void)!fsetxattr(to, name, value, (size_t)size, 0);
@@ -241,7 +247,8 @@ static bool prepare(const struct place *p, const char *name, const struct conten
 static bool is_immutable(const struct place *p)
 {
 	int fd = openat(p->folder, p->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), flags = 0;
-	bool yes = fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 &&
+	/* By number: musl's ioctl takes an int, for which the request is too large. */
+	bool yes = fd >= 0 && syscall(SYS_ioctl, fd, FS_IOC_GETFLAGS, &flags) == 0 &&
 		   (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)) != 0;
 
 	if (fd >= 0)

@@ -7,6 +7,7 @@
  */
 #include "tools/tool.h"
 #include "tools/entries.h"
+#include "tools/foreign.h"
 #include "tools/place.h"
 #include "tools/selftest.h"
 #include "tools/trial.h"
@@ -176,6 +177,8 @@ static int enable(const struct request *r, struct place *p)
 		return EXIT_REFUSED;
 	result = enable_locked(r, p, entry);
 	place_unlock(p);
+	if (result == EXIT_DONE && r->file == NULL)
+		foreign_warn(p, entry);
 	return result;
 }
 

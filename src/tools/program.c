@@ -28,7 +28,7 @@
 
 void program_library(const char *path, struct elf_file *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, TOOL_READ);
 	enum elf_kind kind;
 
 	if (fd < 0)
@@ -237,7 +237,7 @@ void program_find(const char *name, const struct elf_file *library, struct progr
 	locate(name, out->path);
 	strcpy(out->loaded, out->path);
 	for (int scripts = 0; scripts <= SCRIPTS_MAX; scripts++) {
-		int fd = open(out->loaded, O_RDONLY | O_CLOEXEC);
+		int fd = open(out->loaded, TOOL_READ);
 		enum elf_kind kind;
 
 		describe(said, sizeof(said), name, out->loaded);

@@ -8,6 +8,7 @@
 #include "tools/compare.h"
 #include "tools/option.h"
 #include "tools/program.h"
+#include "tools/run_profile.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -24,6 +25,8 @@ static const char help[] =
 	"  -o, --option KEY=VALUE  set an option of the library; -o help lists them\n"
 	"  -p, --preset NAME       set the options together that suit a kind of program\n"
 	"  -s, --stats[=json]      statistics on standard error when a process exits\n"
+	"      --profile FILE      a heap profile of PROGRAM; the suffix says what is made of it:\n"
+	"                          .svg .folded .txt .pb.gz .pb, else what hakmem-prof(1) reads\n"
 	"  -V, --variant NAME      the library that was built and installed as libhakmem-NAME\n"
 	"  -l, --library FILE      this file instead of the installed library\n"
 	"      --no-inherit        programs that PROGRAM starts run without hakmem\n"
@@ -41,12 +44,13 @@ static const char help[] =
 	"Exits as PROGRAM does; 125 when it cannot run on hakmem, 126 when it cannot be executed,\n"
 	"127 when it is not found. With --compare: 1 when its runs end differently.\n";
 
-enum { LONG_NO_INHERIT = 256, LONG_OUTPUT, LONG_JSON, LONG_VERSION };
+enum { LONG_NO_INHERIT = 256, LONG_PROFILE, LONG_OUTPUT, LONG_JSON, LONG_VERSION };
 
 static const struct option options[] = {
 	{ "option", required_argument, NULL, 'o' },
 	{ "preset", required_argument, NULL, 'p' },
 	{ "stats", optional_argument, NULL, 's' },
+	{ "profile", required_argument, NULL, LONG_PROFILE },
 	{ "variant", required_argument, NULL, 'V' },
 	{ "library", required_argument, NULL, 'l' },
 	{ "no-inherit", no_argument, NULL, LONG_NO_INHERIT },
@@ -60,7 +64,7 @@ static const struct option options[] = {
 };
 
 struct request {
-	const char *variant, *lib;
+	const char *variant, *lib, *profile;
 	bool no_inherit, compare, details; /* details: something that needs --compare */
 	struct compare what;
 };
@@ -162,6 +166,9 @@ static void take(struct request *r, int option)
 	case 'l':
 		r->lib = optarg;
 		break;
+	case LONG_PROFILE:
+		r->profile = optarg;
+		break;
 	case LONG_NO_INHERIT:
 		r->no_inherit = true;
 		break;
@@ -212,11 +219,42 @@ static void set_no_inherit(void)
 	set("HAKMEM_NO_INHERIT", number);
 }
 
+struct start {
+	struct program *program;
+	char **arguments;
+	bool no_inherit;
+};
+
+/* Becomes the program. */
+static hm_noreturn void start_program(void *arg)
+{
+	const struct start *s = arg;
+
+	if (s->no_inherit) {
+		program_skip_env(s->program);
+		set_no_inherit();
+	}
+	program_exec(s->program, s->arguments);
+	tool_die(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, "%s: %s",
+		 s->program->path, strerror(errno));
+}
+
+static void check_request(const struct request *r)
+{
+	if (r->details && !r->compare)
+		tool_die(EXIT_CANNOT, "--with, --output and --json need --compare");
+	if (r->compare && (r->no_inherit || r->profile != NULL))
+		tool_die(EXIT_CANNOT, "--compare and --%s exclude each other",
+			 r->no_inherit ? "no-inherit" : "profile");
+}
+
 int main(int argc, char **argv)
 {
 	struct request r = { .what = { .rounds = ROUNDS } };
 	struct elf_file elf;
 	struct program program = { .without_env = false };
+	struct start start = { .program = &program };
+	static struct run_profile profile;
 	const char *library;
 	int option;
 
@@ -227,10 +265,7 @@ int main(int argc, char **argv)
 		tool_say("no program to run");
 		usage();
 	}
-	if (r.details && !r.compare)
-		tool_die(EXIT_CANNOT, "--with, --output and --json need --compare");
-	if (r.compare && r.no_inherit)
-		tool_die(EXIT_CANNOT, "--compare and --no-inherit exclude each other");
+	check_request(&r);
 	library = library_of(&r);
 	program_library(library, &elf);
 	program_find(argv[optind], &elf, &program);
@@ -241,12 +276,12 @@ int main(int argc, char **argv)
 		r.what.nr_libraries++;
 		return compare_run(&r.what);
 	}
+	if (r.profile != NULL)
+		run_profile_prepare(&profile, r.profile);
 	program_preload(library);
-	if (r.no_inherit) {
-		program_skip_env(&program);
-		set_no_inherit();
-	}
-	program_exec(&program, argv + optind);
-	tool_die(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, "%s: %s", program.path,
-		 strerror(errno));
+	start.arguments = argv + optind;
+	start.no_inherit = r.no_inherit;
+	if (r.profile == NULL)
+		start_program(&start);
+	return run_profile_finish(&profile, start_program, &start);
 }

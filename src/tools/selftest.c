@@ -171,21 +171,34 @@ static bool unsafe(const struct stat *st)
 	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky;
 }
 
+/* Where the file is, as the kernel says; in a chroot without /proc, as its path says. */
+static bool find_real(const struct place *p, int fd, const char *path, char real[PATH_MAX])
+{
+	struct stat file, there;
+	char proc[64];
+	ssize_t n;
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	n = readlink(proc, real, PATH_MAX - 1);
+	real[n > 0 ? n : 0] = '\0';
+	return n > 0 || (p->root == NULL && realpath(path, real) != NULL &&
+			 fstat(fd, &file) == 0 && stat(real, &there) == 0 &&
+			 file.st_dev == there.st_dev && file.st_ino == there.st_ino);
+}
+
 static bool safe_owner(const struct place *p, int fd, const char *path)
 {
-	char real[PATH_MAX], proc[64];
+	char real[PATH_MAX];
 	struct stat st;
-	ssize_t n;
 
 	if (fstat(fd, &st) != 0 || (st.st_mode & S_IROTH) == 0) {
 		tool_say("%s: refused: not every user may read it", path);
 		return false;
 	}
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	n = readlink(proc, real, sizeof(real) - 1);
-	if (n <= 0)
-		return true;
-	real[n] = '\0';
+	if (!find_real(p, fd, path, real)) {
+		tool_say("%s: refused: without /proc nobody can tell who may change it", path);
+		return false;
+	}
 	while (stat(real, &st) == 0) {
 		char *slash = strrchr(real, '/');
 
@@ -244,7 +257,7 @@ bool selftest_library(const struct place *p, const char *path)
 		tool_say("%s: refused: not a full path without blanks, colons, # and $", path);
 		return false;
 	}
-	fd = place_open_below(p, path, O_RDONLY);
+	fd = place_open_below(p, path, TOOL_READ);
 	if (fd < 0) {
 		tool_say("%s: refused: %s", path, strerror(errno));
 		return false;
@@ -260,7 +273,7 @@ bool selftest_library(const struct place *p, const char *path)
 bool selftest_rival(const struct place *p, const char *entry)
 {
 	static const char *const names[] = { "malloc", NULL };
-	int fd = entry[0] == '/' ? place_open_below(p, entry, O_RDONLY) : -1;
+	int fd = entry[0] == '/' ? place_open_below(p, entry, TOOL_READ) : -1;
 	struct elf_file elf;
 	bool rival = fd >= 0 && elf_read(fd, &elf) == ELF_READ && elf_defines(fd, names);
 

@@ -17,6 +17,47 @@
 
 const char *tool_name = "hakmem";
 
+/* The bytes of the character at s in UTF-8, above ASCII; 0 when it is none. */
+static size_t utf8_length(const char *s)
+{
+	unsigned char first = (unsigned char)s[0];
+	unsigned char second = first == 0 ? 0 : (unsigned char)s[1];
+	size_t n = first >= 0xc2 && first < 0xe0 ? 2
+		   : (first & 0xf0) == 0xe0      ? 3
+		   : first >= 0xf0 && first < 0xf5 ? 4
+						   : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* Longer than needed, a half of a pair of UTF-16, beyond the last one. */
+	if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0) ||
+	    (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90))
+		return 0;
+	return n;
+}
+
+/*
+ * Those of UTF-8 that are control characters (U+0080 to U+009F) do the same to a terminal as a
+ * lone byte of that value does to one that does not know UTF-8.
+ */
+void tool_make_plain(char *s)
+{
+	while (*s != '\0') {
+		unsigned char first = (unsigned char)s[0];
+		size_t n = utf8_length(s);
+
+		if (n > 0 && !(first == 0xc2 && (unsigned char)s[1] < 0xa0)) {
+			s += n;
+			continue;
+		}
+		if (first < ' ' || first >= 0x7f)
+			*s = '?';
+		s++;
+	}
+}
+
 static void say(const char *format, va_list list)
 {
 	char line[2 * PATH_MAX];
@@ -24,10 +65,7 @@ static void say(const char *format, va_list list)
 
 	if (n < 0)
 		return;
-	for (char *p = line; *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	}
+	tool_make_plain(line);
 	fflush(stdout);
 	fprintf(stderr, "%s: %s\n", tool_name, line);
 }
@@ -63,27 +101,6 @@ int tool_finish(int good, int status)
 		return good;
 	tool_say("cannot write: %s", strerror(errno));
 	return status;
-}
-
-/* The bytes of the character at s in UTF-8, above ASCII; 0 when it is none. */
-static size_t utf8_length(const char *s)
-{
-	unsigned char first = (unsigned char)s[0];
-	unsigned char second = first == 0 ? 0 : (unsigned char)s[1];
-	size_t n = first >= 0xc2 && first < 0xe0 ? 2
-		   : (first & 0xf0) == 0xe0      ? 3
-		   : first >= 0xf0 && first < 0xf5 ? 4
-						   : 0;
-
-	for (size_t i = 1; i < n; i++) {
-		if (((unsigned char)s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	/* Longer than needed, a half of a pair of UTF-16, beyond the last one. */
-	if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0) ||
-	    (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90))
-		return 0;
-	return n;
 }
 
 void tool_json(FILE *out, const char *s)
@@ -154,6 +171,14 @@ bool tool_library(const char *variant, bool build_tree, char *path, size_t size)
 			return join(path, size, folder, variant);
 	}
 	return join(path, size, HM_LIBDIR, variant);
+}
+
+bool tool_sibling(const char *name, char *path, size_t size)
+{
+	if (!own_folder(path, size) || strlen(path) + strlen(name) >= size)
+		return false;
+	strcat(path, name);
+	return true;
 }
 
 bool tool_path_splits(const char *path)

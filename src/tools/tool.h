@@ -14,6 +14,9 @@
 
 #include <stdio.h>
 
+/* For open(2): to look into what may be anything. A pipe is not waited for. */
+#define TOOL_READ (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
 #define TOOL_FORMAT(f, a) __attribute__((format(printf, f, a)))
 
 extern const char *tool_name;
@@ -22,6 +25,9 @@ extern const char *tool_name;
 TOOL_FORMAT(1, 2) void tool_say(const char *format, ...);
 /* The same, then exit(status). */
 TOOL_FORMAT(2, 3) hm_noreturn void tool_die(int status, const char *format, ...);
+
+/* What may do something to a terminal becomes question marks: control characters, no UTF-8. */
+void tool_make_plain(char *s);
 
 /* Prints the version and ends the program with 0, or `status` when stdout is full. */
 hm_noreturn void tool_version(int status);
@@ -40,6 +46,9 @@ bool tool_number(const char *s, long min, long max, long *out);
  * too long.
  */
 bool tool_library(const char *variant, bool build_tree, char *path, size_t size);
+
+/* The file of that name in the running program's folder. False: the path is too long. */
+bool tool_sibling(const char *name, char *path, size_t size);
 
 /* Whether the loader takes the path in a list of libraries: it splits at these. */
 bool tool_path_splits(const char *path);

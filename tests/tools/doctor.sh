@@ -112,6 +112,10 @@ the_machine() {
 	head -c 100000 /dev/zero | tr '\0' '#' >"$box/etc/ld.so.preload"
 	go
 	says "a list that is huge" 1 "problem: /etc/ld.so.preload is longer than 65535 bytes"
+	put etc/ld.so.preload '/lib/\0302\0233\0233\0033\0302\0240\0303\0251.so\n'
+	go
+	says "names that would do something to a terminal" 1 \
+		$'problem: /etc/ld.so.preload names /lib/????\xc2\xa0\xc3\xa9.so'
 	rm "$box/etc/ld.so.preload" && mkfifo "$box/etc/ld.so.preload"
 	go
 	says "a list that is a pipe" 1 "problem: /etc/ld.so.preload makes no sense"
@@ -420,6 +424,42 @@ real_processes() {
 	[ $bad = 0 ] && ok "processes that end meanwhile" || bad "$bad of $i processes that end" "$tmp/err"
 }
 
+# Programs that bring along what stands in hakmem's way.
+programs() {
+	local pid
+	printf '#include <stddef.h>\n#include <unistd.h>\nvoid *malloc(size_t n); void free(void *p);\nvoid *malloc(size_t n) { return n ? NULL : NULL; }\nvoid free(void *p) { (void)p; }\nint main(void) { return pause(); }\n' >"$tmp/own.c"
+	printf '#include <unistd.h>\nint __asan_init(void);\nint __asan_init(void) { return 0; }\nint main(void) { return pause(); }\n' >"$tmp/asan.c"
+	$CC -fno-builtin -rdynamic -o "$tmp/own" "$tmp/own.c" && $CC -rdynamic -o "$tmp/asan" "$tmp/asan.c" ||
+		hard_error "no programs"
+	run "$tool" -l "$lib" --program "$tmp/own"
+	grep -qxF "note: $tmp/own: it brings a malloc of its own, which comes before hakmem's; cure: set mode = passthrough for it in hakmem.conf" \
+		"$tmp/out" && ok "--program: a malloc of its own" || bad "--program: a malloc of its own" "$tmp/out"
+	run "$tool" -l "$lib" --program "$tmp/asan"
+	[ "$status" = 1 ] && grep -qF "problem: $tmp/asan: built with the address sanitizer" "$tmp/out" &&
+		ok "--program: a sanitizer" || bad "--program: a sanitizer" "$tmp/out"
+	run "$tool" -l "$lib" --program "$(readlink -f /bin/sh)"
+	! grep -qE "malloc of its own|sanitizer" "$tmp/out" && ok "--program: an ordinary one" ||
+		bad "--program: an ordinary one" "$tmp/out"
+	LD_PRELOAD=$lib "$tmp/own" &
+	pid=$!
+	until_runs $pid "$tmp/own"
+	run "$tool" -l "$lib" "$pid"
+	says "a process with a malloc of its own" 0 "ok: hakmem is in the process" \
+		"note: $tmp/own: it brings a malloc of its own"
+	kill "$pid"
+	process
+	put usr/libexec/valgrind/memcheck-amd64-linux ''
+	cp /bin/sh "$box/usr/libexec/valgrind/memcheck-amd64-linux"
+	ln -sfn /usr/libexec/valgrind/memcheck-amd64-linux "$proc/exe"
+	go 77
+	says "valgrind" 0 "note: /usr/libexec/valgrind/memcheck-amd64-linux: valgrind puts its own malloc"
+	put snap/x/1/bin/x ''
+	cp /bin/sh "$box/snap/x/1/bin/x"
+	ln -sfn /snap/x/1/bin/x "$proc/exe"
+	go 77
+	says "a snap" 0 "note: /snap/x/1/bin/x: of a snap, which"
+}
+
 the_machine
 the_kernel
 the_configuration
@@ -427,4 +467,5 @@ a_process
 bad_process
 json
 real_processes
+programs
 finish

@@ -57,13 +57,21 @@ contents() {
 	go disable
 	done_so "what is only called alike stays" 0 "/x/libhakmemory.txt /x/hakmem.so$nl"
 	rm -f "$list"
-	if setfattr -n user.hakmem -v kept "$box" 2>/dev/null; then
-		echo >"$list" && setfattr -n user.hakmem -v kept "$list"
+	attribute() { # NAME FILE [VALUE]: is set, or shown
+		python3 -c 'import os, sys
+n, f, *v = sys.argv[1:]
+os.setxattr(f, n, v[0].encode()) if v else print(os.getxattr(f, n).decode())' "$@" 2>/dev/null
+	}
+	echo >"$list"
+	if attribute user.hakmem "$list" kept; then
+		attribute security.ima "$list" signed
 		go enable
-		[ "$(getfattr --only-values -n user.hakmem "$list" 2>/dev/null)" = kept ] &&
+		[ "$(attribute user.hakmem "$list")" = kept ] &&
 			ok "attributes stay" || bad "attributes stay" "$tmp/err"
+		[ -z "$(attribute security.ima "$list")" ] &&
+			ok "signatures of the contents do not" || bad "signatures of the contents do not"
 	else
-		left_out attributes "no setfattr, or not on this file system"
+		left_out attributes "no python3, or not on this file system"
 	fi
 	rm -rf "$box" && mkdir "$box"
 	run sh -c "'$tool' --file '$list' -l '$lib' enable <&- >&- 2>&-"
@@ -86,6 +94,7 @@ broken() {
 	try_with "$tmp/nosuch.so" 'nosuch.so: refused: No such file'
 	try_with "$tmp" 'not a shared library'
 	try_with "$tmp/text.so" 'not a shared library'
+	mkfifo "$tmp/pipe.so" && try_with "$tmp/pipe.so" 'not a shared library'
 	try_with "$tmp/cut.so" 'not a shared library'
 	try_with "$tmp/foreign.so" 'for another architecture'
 	try_with "$tmp/class.so" 'for another architecture'
@@ -106,6 +115,15 @@ broken() {
 	chmod 777 "$tmp/open" && chmod 700 "$tmp/closed"
 	try_with "$tmp/open/libhakmem.so.1" 'open can be changed by others'
 	try_with "$tmp/closed/libhakmem.so.1" 'not every user may enter'
+	without_proc=(unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh)
+	if "${without_proc[@]}" true 2>/dev/null; then
+		refused "without /proc" 1 'open can be changed by others' "${without_proc[@]}" \
+			"$tool" --file "$list" --library "$tmp/open/libhakmem.so.1" enable
+		refused "without /proc, below a root" 1 'without /proc nobody can tell' "${without_proc[@]}" \
+			"$tool" --root / --file "$list" --library "$tmp/open/libhakmem.so.1" enable
+	else
+		left_out "without /proc" "no mount namespace can be made"
+	fi
 	[ "$(cat "$list")" = "$t" ] && ok "the list is as it was" || bad "the list is as it was" "$list"
 	cp "$lib" "$tmp/rival.so"
 	echo "$tmp/rival.so" >"$list"
