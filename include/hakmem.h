@@ -206,6 +206,29 @@ void hak_stats_json(int fd) HAKMEM_NOTHROW;
  */
 size_t hak_ace_state(char *buf, size_t size) HAKMEM_NOTHROW;
 
+/* ---- The heap profile: which stacks of calls allocate how much, and how much of it lives. ---- */
+
+/*
+ * Begins a profile: from now on blocks are drawn at random, one for each `rate` bytes that are
+ * allocated on average (0: as the option profile_rate says, 512 KiB if nothing is said; 1: every
+ * block), and the stacks that allocate them are kept, until they are freed. What an earlier profile
+ * had is forgotten. The library for the unwinding of stacks is loaded at the first time, so no lock
+ * should be held that a library's constructor could want. Returns 0; EPERM when the administrator
+ * has fixed the option profile; ENOTSUP when there is no memory for it, or the program has another
+ * malloc (mode=passthrough). errno is left alone.
+ */
+int hak_profile_start(size_t rate) HAKMEM_NOTHROW;
+
+/* Ends it: nothing more is drawn. Its figures stay, and frees still count. Returns 0, or EPERM. */
+int hak_profile_stop(void) HAKMEM_NOTHROW;
+
+/*
+ * Writes what is known by now to file descriptor fd, as the text that hakmem-prof(1) and pprof
+ * read, at any time after the first hak_profile_start. Returns 0; EINVAL when there was no profile;
+ * EIO when fd did not take all of it.
+ */
+int hak_profile_dump(int fd) HAKMEM_NOTHROW;
+
 /* ---- Options. Their names and values are those of the configuration file: hakmem.conf(5). ---- */
 
 /*

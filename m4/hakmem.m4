@@ -49,14 +49,75 @@ static uintptr_t word;
 AS_IF([test "$hm_cv_atomics" = no],
 	[AC_MSG_ERROR([hakmem needs lock-free atomics on pointers, and $CC has none for $host])])])
 
-# HM_REQUIRE_GLIBC(MAJOR, MINOR)
-AC_DEFUN([HM_REQUIRE_GLIBC], [
-AC_CACHE_CHECK([for glibc $1.$2 or newer], [hm_cv_glibc], [
+# HM_REQUIRE_LIBC(MAJOR, MINOR)
+# glibc of that version at least, or musl, which tells nobody that it is musl: $hm_cv_libc.
+AC_DEFUN([HM_REQUIRE_LIBC], [
+AC_CACHE_CHECK([which libc this is], [hm_cv_libc], [
+hm_cv_libc=unknown
 AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
 #include <features.h>
-#if !defined(__GLIBC__) || !__GLIBC_PREREQ($1, $2)
-#error too old, or another libc
+#if !defined(__GLIBC__) || defined(__UCLIBC__)
+#error another libc
+#endif
+]], [])], [hm_cv_libc=glibc], [
+AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
+#include <features.h>
+#include <stdarg.h>
+#if defined(__UCLIBC__) || defined(__BIONIC__) || !defined(__DEFINED_va_list)
+#error not musl
+#endif
+]], [])], [hm_cv_libc=musl])])])
+AS_CASE([$hm_cv_libc],
+	[musl], [],
+	[glibc], [AC_CACHE_CHECK([for glibc $1.$2 or newer], [hm_cv_glibc], [
+		AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
+#include <features.h>
+#if !__GLIBC_PREREQ($1, $2)
+#error too old
 #endif
 ]], [])], [hm_cv_glibc=yes], [hm_cv_glibc=no])])
-AS_IF([test "$hm_cv_glibc" = no],
-	[AC_MSG_ERROR([hakmem needs glibc $1.$2 or newer])])])
+	AS_IF([test "$hm_cv_glibc" = no],
+		[AC_MSG_ERROR([hakmem needs glibc $1.$2 or newer, and this one is older])])],
+	[AC_MSG_ERROR([hakmem needs glibc $1.$2 or newer, or musl, and this libc is neither])])
+# musl does without the headers of the kernel, which this library does not.
+AC_CHECK_HEADER([linux/futex.h], [],
+	[AC_MSG_ERROR([hakmem needs the headers of the kernel: $CC finds no linux/futex.h])])])
+
+# HM_VERBATIM(CONFIG-NAME, TEMPLATE)
+# The template of a define that a target may replace by -D.
+AC_DEFUN([HM_VERBATIM], [
+AH_VERBATIM([$1], [/* $2 */
+#ifndef $1
+# undef $1
+#endif])])
+
+# HM_WANT_VARIANTS
+# Takes $with_variants apart into $HM_VARIANTS, and conditionals HM_WITH_name. One that would be the
+# library itself by another name is a mistake of who asked for it.
+AC_DEFUN([HM_WANT_VARIANTS], [
+AS_IF([test $HM_HEADERLESS = 1], [hm_other=header], [hm_other=headerless])
+hm_debug=debug
+AS_IF([test $HM_HEADERLESS = 0 && test $hm_guards = 2], [hm_debug=])
+AS_CASE([$with_variants],
+	[no], [hm_wanted=],
+	[all], [hm_wanted="$hm_other $hm_debug"],
+	[yes | '' | *[[!a-z,]]*], [AC_MSG_ERROR(
+		[--with-variants=$with_variants: expected some of header, headerless, debug, or all])],
+	[hm_wanted=`echo "$with_variants" | tr , ' '`])
+for hm_name in $hm_wanted; do
+	AS_CASE([$hm_name],
+		[header | headerless], [AS_IF([test $hm_name != $hm_other],
+			[AC_MSG_ERROR([--with-variants=$hm_name: the library itself is built so])])],
+		[debug], [AS_IF([test -z "$hm_debug"],
+			[AC_MSG_ERROR([--with-variants=debug: the library itself is built so])])],
+		[AC_MSG_ERROR(
+			[--with-variants: $hm_name is none of header, headerless, debug, all])])
+	AS_CASE([" $HM_VARIANTS "], [*" $hm_name "*], [], [HM_VARIANTS="$HM_VARIANTS $hm_name"])
+done
+AS_IF([test "$with_variants" != no && test -z "$HM_VARIANTS"],
+	[AC_MSG_ERROR([--with-variants=$with_variants: names none])])
+AC_SUBST([HM_VARIANTS])
+m4_foreach([hm_v], [[header], [headerless], [debug]], [
+AS_CASE([" $HM_VARIANTS "], [*" hm_v "*], [hm_with=yes], [hm_with=no])
+AM_CONDITIONAL([HM_WITH_]hm_v, [test $hm_with = yes])])
+])

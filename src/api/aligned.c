@@ -16,6 +16,7 @@
 
 void *hm_api_allocate_aligned(size_t align, size_t n)
 {
+	hm_keep_frame();
 	if (align > PTRDIFF_MAX || n > PTRDIFF_MAX - align)
 		return hm_api_too_large(n);
 	return align <= HM_ALIGN ? hm_heap_malloc(n) : hm_heap_memalign(align, n);
@@ -23,6 +24,7 @@ void *hm_api_allocate_aligned(size_t align, size_t n)
 
 void *hm_api_aligned_alloc(size_t align, size_t n)
 {
+	hm_keep_frame();
 	if (!hm_is_pow2(align)) {
 		errno = EINVAL;
 		return NULL;
@@ -32,6 +34,7 @@ void *hm_api_aligned_alloc(size_t align, size_t n)
 
 void *hm_api_memalign(size_t align, size_t n)
 {
+	hm_keep_frame();
 	/* The largest power of two. */
 	size_t top = SIZE_MAX / 2 + 1;
 
@@ -50,6 +53,7 @@ int hm_api_posix_memalign(void **out, size_t align, size_t n)
 {
 	void *p;
 
+	hm_keep_frame();
 	if (!hm_is_pow2(align) || align % sizeof(void *) != 0)
 		return EINVAL;
 	p = hm_api_allocate_aligned(align, n);
@@ -61,6 +65,7 @@ int hm_api_posix_memalign(void **out, size_t align, size_t n)
 
 void *hm_api_valloc(size_t n)
 {
+	hm_keep_frame();
 	return hm_api_or_enomem(hm_api_allocate_aligned(hm_os_page_size(), n));
 }
 
@@ -68,6 +73,7 @@ void *hm_api_pvalloc(size_t n)
 {
 	size_t page = hm_os_page_size();
 
+	hm_keep_frame();
 	if (n > PTRDIFF_MAX - page)
 		return hm_api_or_enomem(hm_api_too_large(n));
 	return hm_api_valloc(n == 0 ? page : hm_align_up(n, page));

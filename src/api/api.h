@@ -39,6 +39,9 @@ hm_inline void *hm_api_or_enomem(void *p)
 	return p;
 }
 
-extern const char hm_glibc_linked; /* override_glibc.c */
+/* override_glibc.c */
+extern const char hm_glibc_linked;
+/* Its functions of the malloc behind ours; what is not found, NULL, is not asked. */
+void hm_glibc_find_next(void *(*look_up)(const char *name));
 
 #endif

@@ -12,6 +12,7 @@
 #include "os/print.h"
 #include "policy/option_value.h"
 #include "policy/options.h"
+#include "report/profile.h"
 
 #include <errno.h>
 
@@ -48,7 +49,7 @@ HM_EXPORT int hak_option_set(const char *name, const char *value)
 		return EINVAL;
 	switch (hm_options_change((unsigned)i, value)) {
 	case HM_OPTION_SET:
-		return 0;
+		return hm_profile_follow() ? 0 : EPERM;
 	case HM_OPTION_CLOSED:
 		return EPERM;
 	default:

@@ -2,7 +2,7 @@
  * override_glibc.c - glibc's questions about the heap: mallopt, mallinfo, mallinfo2,
  * malloc_stats, malloc_info, malloc_trim, with true answers.
  *
- * owns: nothing.
+ * owns: these functions of the malloc behind ours, which answers in passthrough.
  * called from: programs; pulled into static ones by override_libc.c.
  * What glibc calls its arenas' memory is here the superslabs; what it maps
  * singly is here the large blocks; its fast blocks are those on threads' lists. Bytes in use
@@ -14,6 +14,7 @@
 #include "base/geometry.h"
 #include "base/str.h"
 #include "heap/heap.h"
+#include "heap/passthrough.h"
 #include "os/os.h"
 #include "os/print.h"
 #include "policy/sizeclass.h"
@@ -24,10 +25,13 @@
 #include <malloc.h>
 #include <stdio.h>
 
-#define LINE_SIZE 160
-
 /* In a static link a reference to it brings this object in. */
 const char hm_glibc_linked = 1;
+
+/* Another libc's programs have no such questions. */
+#if defined(__GLIBC__)
+
+#define LINE_SIZE 160
 
 /* Not in every version of malloc.h. */
 #ifndef M_ARENA_TEST
@@ -48,12 +52,37 @@ struct mallinfo2 {
 struct mallinfo2 mallinfo2(void);
 #endif
 
+static struct {
+	int (*mallopt)(int param, int value);
+	struct mallinfo2 (*mallinfo2)(void);
+	struct mallinfo (*mallinfo)(void);
+	int (*malloc_trim)(size_t pad);
+	void (*malloc_stats)(void);
+	int (*malloc_info)(int options, FILE *f);
+} next;
+
+/* A function pointer out of an object pointer, as POSIX says that dlsym is used. */
+void hm_glibc_find_next(void *(*look_up)(const char *name))
+{
+	*(void **)&next.mallopt = look_up("mallopt");
+	*(void **)&next.mallinfo2 = look_up("mallinfo2");
+	*(void **)&next.mallinfo = look_up("mallinfo");
+	*(void **)&next.malloc_trim = look_up("malloc_trim");
+	*(void **)&next.malloc_stats = look_up("malloc_stats");
+	*(void **)&next.malloc_info = look_up("malloc_info");
+}
+
+/* What an older glibc has not, says what is ours. */
+#define IS_NEXTS(f) (hm_passthrough_is_on() && next.f != NULL)
+
 /*
  * None of glibc's parameters has anything to turn here, so a value that glibc
  * would take is taken, and has no effect; its limits hold.
  */
 HM_EXPORT int mallopt(int param, int value)
 {
+	if (IS_NEXTS(mallopt))
+		return next.mallopt(param, value);
 	switch (param) {
 	case M_MXFAST:
 		return value >= 0 && (size_t)value <= 80 * sizeof(size_t) / 4;
@@ -95,7 +124,7 @@ static struct mallinfo2 collect(void)
 
 HM_EXPORT struct mallinfo2 mallinfo2(void)
 {
-	return collect();
+	return IS_NEXTS(mallinfo2) ? next.mallinfo2() : collect();
 }
 
 static int saturate(size_t n)
@@ -105,9 +134,12 @@ static int saturate(size_t n)
 
 HM_EXPORT struct mallinfo mallinfo(void)
 {
-	struct mallinfo2 wide = collect();
 	struct mallinfo info = { 0 };
+	struct mallinfo2 wide;
 
+	if (IS_NEXTS(mallinfo))
+		return next.mallinfo();
+	wide = collect();
 	info.arena = saturate(wide.arena);
 	info.ordblks = saturate(wide.ordblks);
 	info.smblks = saturate(wide.smblks);
@@ -122,8 +154,7 @@ HM_EXPORT struct mallinfo mallinfo(void)
 
 HM_EXPORT int malloc_trim(size_t pad)
 {
-	(void)pad;
-	return hm_heap_purge() > 0;
+	return IS_NEXTS(malloc_trim) ? next.malloc_trim(pad) : hm_heap_purge() > 0;
 }
 
 static void stats_line(struct hm_text *t, const char *what, size_t n)
@@ -140,6 +171,10 @@ HM_EXPORT void malloc_stats(void)
 	struct hm_text t;
 	char text[512];
 
+	if (IS_NEXTS(malloc_stats)) {
+		next.malloc_stats();
+		return;
+	}
 	hm_stats_collect(&st);
 	hm_text_init(&t, text, sizeof text);
 	hm_text_str(&t, "Arena 0:\n");
@@ -243,6 +278,8 @@ HM_EXPORT int malloc_info(int options, FILE *f)
 {
 	struct hm_stats st;
 
+	if (IS_NEXTS(malloc_info))
+		return next.malloc_info(options, f);
 	if (options != 0)
 		return EINVAL;
 	hm_stats_collect(&st);
@@ -254,3 +291,12 @@ HM_EXPORT int malloc_info(int options, FILE *f)
 	put_text(f, "</malloc>\n");
 	return 0;
 }
+
+#else
+
+void hm_glibc_find_next(void *(*look_up)(const char *name))
+{
+	(void)look_up;
+}
+
+#endif

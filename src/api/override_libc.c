@@ -27,6 +27,8 @@ void free_sized(void *p, size_t n);
 void free_aligned_sized(void *p, size_t align, size_t n);
 size_t malloc_size(const void *p);
 size_t malloc_good_size(size_t n);
+/* Not by musl. */
+void *pvalloc(size_t n);
 
 HM_EXPORT void *malloc(size_t n)
 {
@@ -111,6 +113,7 @@ HM_EXPORT __attribute__((weak)) size_t malloc_good_size(size_t n)
 	return hm_api_good_size(n);
 }
 
+#if defined(__GLIBC__)
 /*
  * glibc's second names, for callers that mean its malloc and must not get it. Weak: should
  * glibc's own object be in a static program after all, it may have them.
@@ -130,6 +133,7 @@ void *__libc_valloc(size_t n) SAME_AS(valloc);
 void *__libc_pvalloc(size_t n) SAME_AS(pvalloc);
 void __libc_cfree(void *p) SAME_AS(cfree);
 int __posix_memalign(void **out, size_t align, size_t n) SAME_AS(posix_memalign);
+#endif
 
 /* The rest of the family, in override_glibc.c. */
 static const char *const keep_glibc __attribute__((used)) = &hm_glibc_linked;
@@ -181,4 +185,5 @@ void hm_next_find(void)
 	*(void **)&hm_next.calloc = next("calloc");
 	*(void **)&hm_next.realloc = next("realloc");
 	*(void **)&hm_next.memalign = next("memalign");
+	hm_glibc_find_next(next);
 }

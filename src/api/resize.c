@@ -15,6 +15,7 @@
 
 static hm_noinline void *realloc_slow(void *p, size_t n)
 {
+	hm_keep_frame();
 	if (n > PTRDIFF_MAX)
 		return hm_api_or_enomem(hm_api_too_large(n));
 	if (p == NULL)

@@ -16,15 +16,24 @@
 #define hm_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
 #define hm_store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define hm_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
-#define hm_swap_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
-#define hm_add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
-#define hm_sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+
+/*
+ * What one step reads and changes has at least 32 bits: RISC-V has no such instruction for less,
+ * and the compiler would call a library for it.
+ */
+#define hm_word(p) ((p) + 0 * sizeof(char[sizeof(*(p)) >= 4 ? 1 : -1]))
+#define hm_swap_acquire(p, v) atomic_exchange_explicit(hm_word(p), (v), memory_order_acquire)
+#define hm_swap_release(p, v) atomic_exchange_explicit(hm_word(p), (v), memory_order_release)
+#define hm_swap_acq_rel(p, v) atomic_exchange_explicit(hm_word(p), (v), memory_order_acq_rel)
+#define hm_add_relaxed(p, v) atomic_fetch_add_explicit(hm_word(p), (v), memory_order_relaxed)
+#define hm_add_release(p, v) atomic_fetch_add_explicit(hm_word(p), (v), memory_order_release)
+#define hm_sub_relaxed(p, v) atomic_fetch_sub_explicit(hm_word(p), (v), memory_order_relaxed)
 /* On failure *old is what was there. May fail spuriously: loop. */
 #define hm_cas_weak_acq_rel(p, old, v)                                                             \
-	atomic_compare_exchange_weak_explicit((p), (old), (v), memory_order_acq_rel,               \
+	atomic_compare_exchange_weak_explicit(hm_word(p), (old), (v), memory_order_acq_rel,        \
 					      memory_order_acquire)
 #define hm_cas_acq_rel(p, old, v)                                                                  \
-	atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_acq_rel,             \
+	atomic_compare_exchange_strong_explicit(hm_word(p), (old), (v), memory_order_acq_rel,      \
 						memory_order_acquire)
 
 /*

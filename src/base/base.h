@@ -33,6 +33,12 @@
 /* Everything is hidden by -fvisibility=hidden; this is the exception. */
 #define HM_EXPORT __attribute__((visibility("default")))
 
+/*
+ * The function has a frame pointer, whatever the flags are: for those between a malloc that leaves
+ * the fast path and the walk of its stack (os/stack.c).
+ */
+#define hm_keep_frame() __asm__ volatile("" : : "r"(__builtin_frame_address(0)))
+
 #define hm_container(ptr, type, member)                                                            \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 

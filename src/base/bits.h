@@ -75,6 +75,12 @@ hm_inline bool hm_count_down(int32_t *n)
 #endif
 }
 
+/* The bytes of n from the lowest on, as they then lie in memory; and back. */
+hm_inline uint64_t hm_lowest_first(uint64_t n)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? n : __builtin_bswap64(n);
+}
+
 hm_inline bool hm_mul_overflows(size_t a, size_t b, size_t *product)
 {
 	return __builtin_mul_overflow(a, b, product);

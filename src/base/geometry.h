@@ -36,10 +36,14 @@
 /*
  * The registry: zones of 4 GiB, NODE_ZONES of them to each of 4096 root
  * entries. User addresses have 47 bits (more only for programs that ask, and
- * then compare out); arm64 has 48.
+ * then compare out); arm64 has 48. What has 32 is one zone.
  */
 #define HM_ZONE_SHIFT 32
+#if UINTPTR_MAX > 0xffffffffu
 #define HM_ROOT_NODES 4096
+#else
+#define HM_ROOT_NODES 1
+#endif
 #if defined(__aarch64__)
 #define HM_NODE_ZONES 16
 #else

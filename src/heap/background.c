@@ -6,9 +6,10 @@
  * blocks that have waited for the delay, and at slabs that wait for adoption. When nothing did
  * for a whole delay it gives back all there is and sleeps, without a time limit, until a slow
  * path wakes it (policy/dirty.h): what was freed last is gone within two delays, and an idle
- * process has no wake-ups. It reads no clock that could stand still, and ends itself when the
- * kernel refuses to let it sleep.
- * called from: heap/init.c, heap/heap.c, heap/fork.c, report/stats.c.
+ * process has no wake-ups. It relies on no clock that could stand still, and ends itself when the
+ * kernel refuses to let it sleep. With the option expose alone it gives nothing back, and sleeps
+ * until it is asked for something (report/channel.h).
+ * called from: heap/init.c, heap/heap.c, heap/fork.c, report/.
  */
 #include "base/base.h"
 #include "heap/background.h"
@@ -32,12 +33,13 @@
 #define QUIET 2
 /* Milliseconds: with no delay it does not look more often. */
 #define NAP_MIN 50
-/* While it listens for pressure it does not hear that it is to end. */
+/* While it listens for pressure it does not hear the bell; shorter when it has a service. */
 #define LISTEN_MAX 10000
+#define LISTEN_SERVING 250
 /* Once pressure was answered it is not listened for again at once. */
 #define DEAF 1000
 
-_Atomic bool hm_background_wanted;
+_Atomic uint32_t hm_background_wanted;
 
 static struct {
 	struct hm_lock busy;
@@ -45,7 +47,9 @@ static struct {
 	_Atomic int error;
 	_Atomic uint32_t stop; /* the helper is to end */
 	_Atomic(void (*)(void)) task; /* NULL: none */
+	_Atomic(const struct hm_background_service *) service; /* the same */
 	int process;
+	bool own_files; /* the helper's table of open files is its own */
 	pthread_key_t key; /* has a value in the process's first thread */
 } background = { .busy = HM_LOCK_INIT(HM_RANK_HELPER) };
 
@@ -99,7 +103,7 @@ static size_t purge_older_large(void *arg)
 
 static size_t look_class(void *arg)
 {
-	return hm_holes_look_waiting_class(*(const unsigned *)arg);
+	return hm_given_look_class(*(const unsigned *)arg);
 }
 
 static void look_waiting(void)
@@ -114,6 +118,12 @@ static void purge_all(void)
 	look_waiting();
 	in_step(purge_pool, NULL);
 	in_step(purge_large, NULL);
+}
+
+static size_t purge_asked(void *arg)
+{
+	(void)arg;
+	return hm_heap_purge();
 }
 
 static bool is_stopped(void)
@@ -133,38 +143,78 @@ static void purge_old(struct helper *h)
 
 /* ---- when ---- */
 
-/* False: the kernel refuses. Wakes early when it is to end. */
-static bool sleep_deaf(uint64_t ms)
+/* What it is asked for. The bell as it was before: what is asked for later rings it. */
+static uint32_t serve(void)
 {
-	return is_stopped() || hm_os_futex_wait_ms((uint32_t *)&background.stop, 0, ms);
+	uint32_t bell = hm_load_acquire(&hm_dirty_bell);
+	void (*task)(void) = hm_load_relaxed(&background.task);
+	const struct hm_background_service *service = hm_load_acquire(&background.service);
+
+	if (task != NULL)
+		task();
+	if (service != NULL)
+		service->serve();
+	return bell;
 }
 
-static bool listen(struct helper *h, uint64_t ms)
+/* False: the kernel refuses. Wakes early when the bell rings. */
+static bool sleep_deaf(uint32_t bell, uint64_t ms)
+{
+	return is_stopped() || hm_os_futex_wait_ms((uint32_t *)&hm_dirty_bell, bell, ms);
+}
+
+static bool listen(struct helper *h, uint32_t bell, uint64_t ms)
 {
 	switch (hm_os_pressure_wait(&h->pressure, (uint32_t)ms)) {
 	case HM_SLEPT:
 		return true;
 	case HM_PRESSED:
 		purge_all();
-		return sleep_deaf(DEAF);
+		return sleep_deaf(bell, DEAF);
 	case HM_SLEEPLESS:
 		break;
 	}
 	return false;
 }
 
+static uint64_t listen_max(void)
+{
+	return hm_load_relaxed(&background.service) != NULL ? LISTEN_SERVING : LISTEN_MAX;
+}
+
+/* Half a delay, however often it is asked for something: by a clock only when it is. */
 static bool nap(struct helper *h)
 {
-	uint64_t left = hm_options.purge_delay / 2, part;
+	uint64_t left = hm_options.purge_delay / 2, part, began, slept;
 
 	if (left < NAP_MIN)
 		left = NAP_MIN;
 	for (; left > 0 && !is_stopped(); left -= part) {
-		part = h->pressure.nr > 0 && left > LISTEN_MAX ? LISTEN_MAX : left;
-		if (!(h->pressure.nr > 0 ? listen(h, part) : sleep_deaf(part)))
+		uint32_t bell = serve();
+		bool hears = h->pressure.nr > 0;
+
+		part = hears && left > listen_max() ? listen_max() : left;
+		began = hm_os_now_ms();
+		if (!(hears ? listen(h, bell, part) : sleep_deaf(bell, part)))
 			return false;
+		slept = hm_os_now_ms() - began;
+		if (hm_load_relaxed(&hm_dirty_bell) != bell && slept < part)
+			part = slept;
 	}
 	return true;
+}
+
+/* Until something becomes dirty. */
+static bool rest(void)
+{
+	bool can = true;
+
+	do {
+		uint32_t bell = serve();
+
+		can = is_stopped() || hm_dirty_sleep(bell);
+	} while (can && !is_stopped() && hm_dirty_is_asleep());
+	return can;
 }
 
 /* False: it cannot sleep any more. */
@@ -184,7 +234,15 @@ static bool look(struct helper *h)
 	}
 	purge_all();
 	h->quiet = 0;
-	return is_stopped() || hm_dirty_sleep();
+	return rest();
+}
+
+static void end_service(void)
+{
+	const struct hm_background_service *service = hm_load_acquire(&background.service);
+
+	if (service != NULL)
+		service->end();
 }
 
 static void fail(int error)
@@ -199,15 +257,14 @@ static void *run(void *arg)
 	bool can = true;
 
 	hm_os_thread_name("hakmem");
-	hm_dirty_attach();
-	while (can && !is_stopped()) {
-		void (*task)(void) = hm_load_relaxed(&background.task);
-
-		if (task != NULL)
-			task();
-		can = look(&h);
-	}
+	if (hm_options.expose)
+		background.own_files = hm_os_thread_leave_files();
+	if (hm_options.background)
+		hm_dirty_attach();
+	while (can && !is_stopped())
+		can = hm_options.background ? look(&h) : sleep_deaf(serve(), HM_FOREVER);
 	hm_dirty_stop();
+	end_service();
 	if (!can)
 		fail(ENOSYS);
 	else
@@ -224,12 +281,25 @@ void hm_background_set_task(void (*task)(void))
 
 void hm_background_wake(void)
 {
-	if (hm_load_relaxed(&background.state) != HM_BACKGROUND_RUNNING ||
-	    hm_load_relaxed(&background.task) == NULL)
-		return;
-	/* It sleeps for good, or naps: on a word that does not change, which ends the nap. */
-	hm_dirty_tell();
-	hm_os_futex_wake((uint32_t *)&background.stop, 1);
+	if (hm_load_relaxed(&background.state) == HM_BACKGROUND_RUNNING &&
+	    hm_load_relaxed(&background.task) != NULL)
+		hm_dirty_ring();
+}
+
+void hm_background_set_service(const struct hm_background_service *service)
+{
+	hm_store_release(&background.service, service);
+	hm_dirty_ring();
+}
+
+bool hm_background_has_files(void)
+{
+	return background.own_files;
+}
+
+size_t hm_background_purge(void)
+{
+	return in_step(purge_asked, NULL);
 }
 
 /*
@@ -241,7 +311,6 @@ static void at_first_thread_exit(void *arg)
 	(void)arg;
 	hm_store_relaxed(&hm_background_wanted, false);
 	hm_store_release(&background.stop, 1);
-	hm_os_futex_wake((uint32_t *)&background.stop, 1);
 	hm_dirty_stop();
 }
 
@@ -286,7 +355,7 @@ hm_cold void hm_background_restart(void)
 	/* In a child of vfork, or one of which we were not told, a thread would be its own. */
 	if (hm_os_process() != background.process)
 		return;
-	if (atomic_exchange(&hm_background_wanted, false))
+	if (hm_swap_acq_rel(&hm_background_wanted, false))
 		start();
 }
 

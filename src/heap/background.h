@@ -1,6 +1,6 @@
 /*
- * background.h - the helper thread (option background): what is free goes back to the system
- * though nobody calls the library.
+ * background.h - the helper thread (options background and expose): what is free goes back to the
+ * system though nobody calls the library, and what other programs ask for is done.
  *
  * owns: the thread, and whether there is one. Off, which is the default, nothing is ever made.
  * It has no heap and takes nothing of a thread's: free slabs of the pool, the cache of large
@@ -17,7 +17,7 @@
 void hm_background_start(void);
 
 /* A forked child is to have a helper of its own, and has none yet. */
-extern _Atomic bool hm_background_wanted;
+extern _Atomic uint32_t hm_background_wanted; /* a bool */
 void hm_background_restart(void);
 
 /*
@@ -32,10 +32,27 @@ hm_inline void hm_background_safe_point(void)
 
 enum hm_background_state { HM_BACKGROUND_OFF, HM_BACKGROUND_RUNNING, HM_BACKGROUND_FAILED };
 
-/* What the helper does besides, before each look; with no lock held. Set from the constructor. */
+/* What the helper does besides, when it wakes; with no lock held. Set from the constructor. */
 void hm_background_set_task(void (*task)(void));
 /* It does it soon, if there is a helper and a task; in a signal's handler, too. */
 void hm_background_wake(void);
+
+/*
+ * The same for another part: serve is called when the helper begins, and after each ring of the
+ * bell (policy/dirty.h); end when it ends.
+ */
+struct hm_background_service {
+	void (*serve)(void);
+	void (*end)(void);
+};
+void hm_background_set_service(const struct hm_background_service *service);
+
+/*
+ * For the helper itself: whether what it opens takes no number of the program's files; and all
+ * that can go goes back, as hak_purge does it.
+ */
+bool hm_background_has_files(void);
+size_t hm_background_purge(void);
 
 /* *error: why it failed. */
 enum hm_background_state hm_background_get_state(int *error);

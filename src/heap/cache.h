@@ -32,15 +32,18 @@ void hm_free_slow(void *p);
 void hm_free_other(void *p, struct hm_slab *s);
 void hm_free_spent(struct hm_heap *h, size_t offset);
 
-/* The table holds twice the class: a list is 16 bytes, the largest scale of an index is 8. */
+/*
+ * The table holds twice the class: a list is 16 bytes (two pointers), the largest scale of an index
+ * is 8.
+ */
 hm_inline size_t hm_cache_lookup(struct hm_heap *h, size_t n)
 {
-	return h->lookup[(n + HM_TINY_PAD) / HM_ALIGN];
+	return hm_load_hint(uint8_t, &h->lookup[(n + HM_TINY_PAD) / HM_ALIGN]);
 }
 
 hm_inline struct hm_sll *hm_cache_sll(struct hm_heap *h, size_t twice)
 {
-	return (struct hm_sll *)(void *)((char *)h->sll + twice * 8);
+	return (struct hm_sll *)(void *)((char *)h->sll + twice * (sizeof(struct hm_sll) / 2));
 }
 
 #define HM_POISON 0x5f

@@ -5,7 +5,7 @@
  * by number and by bytes.
  * What is found is reported without the lock: the process may have a handler
  * of SIGABRT that allocates.
- * called from: heap/heap.c, heap/thread.c, heap/fork.c, report/stats.c, api/start.c.
+ * called from: heap/heap.c, heap/thread.c, heap/fork.c, report/collect.c, api/start.c.
  */
 #include "base/base.h"
 
@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "heap/cache.h"
+#include "heap/profile.h"
 #include "heap/room.h"
 #include "heap/wrong_use.h"
 #include "os/lock.h"
@@ -119,12 +120,12 @@ static uint64_t word_get(const char *p, unsigned cls)
 	uint64_t word;
 
 	memcpy(&word, p + room_of(cls), sizeof word);
-	return word;
+	return hm_lowest_first(word);
 }
 
 static void word_set(char *p, unsigned cls, size_t slack)
 {
-	uint64_t word = word_of(p, slack);
+	uint64_t word = hm_lowest_first(word_of(p, slack));
 
 	memcpy(p + room_of(cls), &word, sizeof word);
 }
@@ -288,6 +289,7 @@ void hm_checked_free(struct hm_slab *s, void *p, size_t n, const char *entry)
 	struct trouble t;
 	size_t asked;
 
+	hm_profile_forget(p);
 	hm_lock_take(&lock);
 	t = inspect(s, p);
 	asked = t.asked;

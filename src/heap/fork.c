@@ -14,6 +14,7 @@
 #include "heap/background.h"
 #include "heap/checked.h"
 #include "heap/heap.h"
+#include "heap/profile.h"
 #include "os/lock.h"
 #include "policy/limit.h"
 #include "pool/large.h"
@@ -29,6 +30,7 @@ static void before(void)
 	hm_lock_forking(true);
 	hm_background_fork_take();
 	hm_checked_fork_take();
+	hm_profile_fork_take();
 	hm_heaps_fork_take();
 	hm_waiting_fork_take();
 	hm_pool_fork_take();
@@ -45,6 +47,7 @@ static void after(bool child)
 	hm_pool_fork_release(child);
 	hm_waiting_fork_release(child);
 	hm_heaps_fork_release(child);
+	hm_profile_fork_release(child);
 	hm_checked_fork_release(child);
 	hm_background_fork_release(child);
 	hm_lock_forking(false);

@@ -13,6 +13,7 @@
 #include "heap/cache.h"
 #include "heap/checked.h"
 #include "heap/passthrough.h"
+#include "heap/profile.h"
 #include "heap/room.h"
 #include "heap/wrong_use.h"
 #include "policy/purge_count.h"
@@ -59,12 +60,18 @@ static void *alloc_class(unsigned cls, size_t align, size_t n, bool *zero, enum 
 {
 	struct hm_heap *h = thread_heap();
 
-	if (hm_likely(!hm_heap_is_static(h)))
-		return alloc_own(h, cls, zero, why);
+	hm_keep_frame();
+	if (hm_likely(!hm_heap_is_static(h))) {
+		void *p = NULL;
+
+		if (hm_unlikely(hm_profile_is_on()))
+			p = hm_profile_alloc(h, cls, zero);
+		return hm_likely(p == NULL) ? alloc_own(h, cls, zero, why) : p;
+	}
 	if (h != &hm_checked_heap)
 		return alloc_late(cls, zero, why);
 	*zero = false;
-	return hm_checked_alloc(align, n, why);
+	return hm_profile_checked(hm_checked_alloc(align, n, why), n);
 }
 
 /* align: a power of two. Nobody is told of a failure, but the caller why it is one. */
@@ -72,6 +79,7 @@ static void *try_alloc(size_t n, size_t align, bool *zero, enum hm_failure *why)
 {
 	unsigned cls;
 
+	hm_keep_frame();
 	if (hm_passthrough_is_on()) {
 		*zero = false;
 		*why = HM_FAILURE_MAP;
@@ -82,7 +90,7 @@ static void *try_alloc(size_t n, size_t align, bool *zero, enum hm_failure *why)
 	else
 		cls = n <= (size_t)HM_MEDIUM_REQUEST_MAX ? hm_class_of(n) : HM_CLASSES;
 	if (cls == HM_CLASSES)
-		return hm_room_large(n == 0 ? 1 : n, align, zero, why);
+		return hm_profile_large(n == 0 ? 1 : n, align, zero, why);
 	return alloc_class(cls, align, n, zero, why);
 }
 
@@ -102,6 +110,7 @@ static void *alloc_zero(size_t n, size_t align, bool *zero)
 	enum hm_failure why;
 	void *p;
 
+	hm_keep_frame();
 	if (n > (size_t)HM_MANY_REQUEST_MAX)
 		hm_background_safe_point();
 	p = try_alloc(n, align, zero, &why);
@@ -120,6 +129,7 @@ void *hm_heap_calloc(size_t n)
 	bool zero;
 	void *p;
 
+	hm_keep_frame();
 	if (hm_passthrough_is_on())
 		return hm_passthrough_calloc(n);
 	p = alloc_zero(n, HM_ALIGN, &zero);
@@ -159,6 +169,8 @@ static hm_noinline void free_static(struct hm_slab *s, struct hm_user u)
 {
 	if (hm_checked_has(s))
 		hm_checked_free(s, u.p, HM_CHECKED_ANY, "free");
+	else if (hm_profile_has(s))
+		hm_profile_free(s, u);
 	else if (!hm_heap_is_static(thread_heap()))
 		hm_free_slow(u.p);
 	else
@@ -171,6 +183,16 @@ static void point_hint(struct hm_heap *h, struct hm_zone *z)
 	h->hint = z->base;
 	h->hint_table = (char *)z->slabs;
 	h->hint_slots = HM_ZONE_SLABS;
+}
+
+static hm_noinline void free_not_own(struct hm_heap *h, struct hm_slab *s, struct hm_user u)
+{
+	if (hm_unlikely(hm_checked_has(s)))
+		hm_checked_free(s, u.p, HM_CHECKED_ANY, "free");
+	else if (hm_unlikely(hm_profile_has(s)))
+		hm_profile_free(s, u);
+	else
+		hm_remote_free(h, s, hm_cache_take_back(s, u, hm_class_is_tiny(s->cls)));
 }
 
 static void free_in_superslab(struct hm_zone *z, void *p)
@@ -191,10 +213,8 @@ static void free_in_superslab(struct hm_zone *z, void *p)
 	point_hint(h, z);
 	if (hm_slab_owner(s) == h)
 		hm_cache_push(h, s, u, tiny);
-	else if (hm_unlikely(hm_checked_has(s)))
-		hm_checked_free(s, p, HM_CHECKED_ANY, "free");
 	else
-		hm_remote_free(h, s, hm_cache_take_back(s, u, tiny));
+		free_not_own(h, s, u);
 }
 
 /* p is in no block of ours. */
@@ -206,10 +226,11 @@ static void free_foreign(void *p)
 		hm_wrong_use_free(p, "free");
 }
 
-static void free_large(void *p)
+static hm_noinline void free_large(void *p)
 {
 	struct hm_large *l = hm_large_find(p);
 
+	hm_profile_forget(p);
 	if (l == NULL || !hm_large_free(l))
 		free_foreign(p);
 }
@@ -321,7 +342,7 @@ void *hm_heap_expand(void *p, size_t n)
 	size_t old;
 
 	if (l != NULL)
-		return hm_room_resize(l, n, false, &why);
+		return hm_profile_resize(l, n, false, &why);
 	s = slab_of(p);
 	if (s == NULL || !hm_checked_has(s))
 		return n <= hm_heap_usable(p) ? p : NULL;
@@ -349,6 +370,7 @@ static void *realloc_copy(void *p, size_t old, size_t n)
 	/* The fast path sets errno when it fails, and one that need not move does not fail. */
 	void *q = n > old ? hm_cache_malloc(n) : try_alloc(n, HM_ALIGN, &zero, &why);
 
+	hm_keep_frame();
 	if (q == NULL) /* a smaller one needs no other place */
 		return n <= old ? p : NULL;
 	memcpy(q, p, old < n ? old : n);
@@ -362,6 +384,7 @@ static hm_noinline void *realloc_checked(struct hm_slab *s, void *p, size_t n)
 	size_t old = hm_checked_size(s, p, "realloc");
 	void *q = hm_checked_stays(s, n) ? p : realloc_copy(p, old, n);
 
+	hm_keep_frame();
 	if (q == p)
 		hm_checked_resize(s, p, old, n);
 	return q;
@@ -373,11 +396,12 @@ static void *realloc_large(struct hm_large *l, void *p, size_t n)
 	enum hm_failure why;
 	void *q = NULL;
 
+	hm_keep_frame();
 	if (n > (size_t)HM_MEDIUM_REQUEST_MAX) {
-		q = hm_room_resize(l, n, true, &why);
+		q = hm_profile_resize(l, n, true, &why);
 		for (unsigned i = 0;
 		     q == NULL && why == HM_FAILURE_EXHAUSTION && hm_room_ask(n, i); i++)
-			q = hm_room_resize(l, n, true, &why);
+			q = hm_profile_resize(l, n, true, &why);
 		if (q == NULL && why == HM_FAILURE_EXHAUSTION) {
 			hm_failure_count(why, n);
 			return NULL;
@@ -391,6 +415,7 @@ void *hm_heap_realloc(void *p, size_t n)
 	struct hm_slab *s = own_slab(p);
 	struct hm_large *l;
 
+	hm_keep_frame();
 	if (hm_likely(s != NULL) && !hm_cache_stays(s->cls, n))
 		return realloc_copy(p, hm_class_usable(s->cls), n);
 	s = slab_of(p);
@@ -459,41 +484,6 @@ size_t hm_heap_purge(void)
 		hm_checked_purge();
 	hm_release_caches(hm_late_take());
 	hm_late_release();
-	return hm_holes_look_waiting() +
+	return hm_given_look_all() +
 	       hm_purge_count(HM_PURGE_ASKED, hm_pool_purge_all() + hm_large_purge());
-}
-
-void hm_cache_poison(struct hm_base b, unsigned cls)
-{
-	size_t usable = hm_class_usable(cls);
-	size_t n = usable < HM_POISON_MAX ? usable : HM_POISON_MAX;
-
-	memset(hm_to_user(b, hm_class_is_tiny(cls)).p, HM_POISON, n);
-}
-
-/* What follows in a list of the class: the end, or a block of it. */
-static bool is_link(struct hm_base next, unsigned cls)
-{
-	struct hm_user u;
-
-	if (next.p == NULL)
-		return true;
-	u = hm_to_user(next, hm_class_is_tiny(cls));
-	return hm_registry_get(u.p) == HM_REG_SUPERSLAB && hm_slab_at(u.p)->cls == cls &&
-	       hm_slab_is_block(hm_slab_at(u.p), u.p);
-}
-
-void hm_cache_check_poison(struct hm_base b, unsigned cls)
-{
-	bool tiny = hm_class_is_tiny(cls);
-	const unsigned char *u = hm_to_user(b, tiny).p;
-	size_t n = hm_class_usable(cls);
-
-	if (!is_link(hm_link_get(b, tiny), cls))
-		hm_wrong_use_written(u, 0, cls);
-	for (size_t i = sizeof(void *); i < n && i < HM_POISON_MAX; i++)
-		if (u[i] != HM_POISON)
-			hm_wrong_use_written(u, i, cls);
-	if (hm_canary_get(b, hm_classes[cls].stride) != HM_CANARY_FREE)
-		hm_wrong_use_written(u, n, cls);
 }

@@ -69,7 +69,11 @@ struct hm_look {
 };
 
 struct hm_heap {
-	struct hm_sll sll[HM_CLASSES]; /* first: its offset 0 saves malloc an instruction */
+	/*
+	 * First: its offset 0 saves malloc an instruction. One more than there are classes, which
+	 * is always empty: what is diverted (thread.h) is looked up there.
+	 */
+	struct hm_sll sll[HM_CLASSES + 1];
 	/*
 	 * The hint box: the zone freed into last. An address p lies in it when slot
 	 * (p ^ hint) / 64 KiB is below hint_slots, which is 0 while there is none;
@@ -78,9 +82,10 @@ struct hm_heap {
 	uintptr_t hint;
 	size_t hint_slots;
 	char *hint_table;
-	uint8_t lookup[HM_TINY_LOOKUP]; /* twice the class, by 16-byte steps */
+	_Atomic size_t many_max; /* HM_MANY_REQUEST_MAX; 0: diverted */
+	_Atomic uint8_t lookup[HM_TINY_LOOKUP]; /* twice the class, by 16-byte steps */
 
-	struct hm_bin bins[HM_CLASSES];
+	struct hm_bin bins[HM_CLASSES + 1]; /* the last has nothing, as its list */
 	struct hm_batch batches[HM_BATCHES];
 	struct hm_list node; /* of all heaps */
 	bool in_use;         /* a thread has it; under the heaps' lock */
@@ -94,20 +99,27 @@ struct hm_heap {
 	struct hm_heap *tls_next; /* with the same hash of that */
 	/*
 	 * Bytes that are free in slabs of this heap, as of the last look for holes or
-	 * less (`seen`), now, and when to think of the next; those given to slabs of
-	 * others since a look at such, and how many there may be.
+	 * less (`seen`), now, and when to think of the next.
 	 */
-	size_t seen, freed, freed_max, given, given_max;
+	size_t seen, freed, freed_max;
 	size_t rested; /* `freed` after the last look at classes that rest, or at all, or less */
 	size_t told; /* of `freed`, so much is known to others (in_use.h) */
 	size_t turned, turned_max; /* the same of all that went home, whatever became of it */
 	struct hm_look look, look_given;
+	/*
+	 * Bytes given to slabs that wait, less those free in adopted ones; all that were given;
+	 * since others were told, which is due at so many (given.c).
+	 */
+	ptrdiff_t given;
+	size_t given_all, given_max;
 	size_t purged, wanted; /* bytes of holes: by the last look, and taken again since */
 	unsigned patience;
 	size_t budgets; /* bytes of all classes' budgets */
 	uint64_t touched[HM_CLASS_WORDS]; /* bits: classes that spent theirs, or had it changed */
 	uint32_t version; /* of the state that it began with (policy/ace_state.h) */
 	unsigned share;   /* how much of that */
+	int64_t to_sample; /* bytes to the next sample of the profile (profile.h) */
+	unsigned profile;  /* which profile that is */
 	unsigned asked; /* times that a slab was wanted: each some-th asks for limits */
 	unsigned events; /* spills and refills: the time by which a spill is recent */
 	unsigned refused; /* times that these could not grow since the last sweep */
@@ -129,8 +141,11 @@ extern struct hm_heap hm_empty_heap, hm_late_heap, hm_checked_heap;
 /* The table of a thread's heap ends in the largest tiny class. */
 hm_inline bool hm_heap_is_static(const struct hm_heap *h)
 {
-	return h->lookup[HM_TINY_LOOKUP - 1] == 0;
+	return hm_load_hint(uint8_t, &h->lookup[HM_TINY_LOOKUP - 1]) == 0;
 }
+
+/* What the table says of every size while mallocs are diverted: twice a class that is none. */
+#define HM_DIVERTED ((size_t)2 * HM_CLASSES)
 
 extern __thread struct hm_heap *hm_tls_heap __attribute__((tls_model("initial-exec")));
 
@@ -192,22 +207,37 @@ void hm_remote_flush(struct hm_heap *h);
 void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 		    struct hm_base last, uint32_t n);
 
-/*
- * holes.c: looks for pages without a live block, in partial slabs of this heap
- * and in those that wait: a part of it, or all (bytes given back).
- */
+/* holes.c: looks for pages without a live block in slabs of this heap: a part of it, or all. */
 void hm_holes_look(struct hm_heap *h);
 void hm_holes_look_all(struct hm_heap *h);
-void hm_holes_look_given(struct hm_heap *h);
-size_t hm_holes_look_waiting(void);
-size_t hm_holes_look_waiting_class(unsigned cls);
 
-/* Bytes went to slabs of others, who may sleep. */
+/*
+ * given.c: the same in slabs that wait: a part of it when it is due; all of a class, or all
+ * (bytes given back). What the heap gave and adopted becomes known to all; may there be
+ * something to look for, as far as it knows; so many bytes of what went are wanted again.
+ */
+void hm_given_look(struct hm_heap *h);
+size_t hm_given_look_class(unsigned cls);
+size_t hm_given_look_all(void);
+void hm_given_tell(struct hm_heap *h);
+bool hm_given_any(const struct hm_heap *h);
+void hm_given_wanted(size_t bytes);
+
+/* Bytes of slabs that wait became free. */
 hm_inline void hm_given_more(struct hm_heap *h, size_t bytes)
 {
-	h->given += bytes;
-	if (hm_unlikely(h->given >= h->given_max))
-		hm_holes_look_given(h);
+	h->given += (ptrdiff_t)bytes;
+	h->given_all += bytes;
+	if (hm_unlikely(h->given_all >= h->given_max))
+		hm_given_look(h);
+}
+
+/* A slab with so many waits no more. */
+hm_inline void hm_given_less(struct hm_heap *h, size_t bytes)
+{
+	h->given -= (ptrdiff_t)bytes;
+	if (hm_unlikely(h->given < -(ptrdiff_t)h->given_max))
+		hm_given_tell(h);
 }
 
 /* Bytes were handed out again, or went with their slab. */
@@ -225,6 +255,12 @@ hm_inline void hm_freed_less(struct hm_heap *h, size_t bytes)
 /* thread.c: the locked heap of threads that have no own one. */
 struct hm_heap *hm_late_take(void);
 void hm_late_release(void);
+
+/*
+ * thread.c: from now on every malloc of threads with heaps of their own leaves the fast path, or
+ * none does any more. Others may be inside one, or a moment late.
+ */
+void hm_heaps_divert(bool on);
 
 /* thread.c: all heaps, for statistics and fork. */
 void hm_heaps_add(struct hm_heap *h); /* one that is no thread's */

@@ -1,11 +1,10 @@
 /*
- * holes.c - when slabs that stay in use are looked through for pages without a
- * live block (slab/hole.h): a heap's own when what is free in them has grown by
- * so much, or so much went through them; those that wait for adoption after so
- * many bytes were given back by threads that do not own them.
+ * holes.c - when a heap's slabs that stay in use are looked through for pages without a
+ * live block (slab/hole.h): when what is free in them has grown by so much, or so much went
+ * through them. Those that wait for adoption: given.c.
  *
  * owns: nothing; works on the calling thread's heap.
- * called from: heap/release.c, heap/remote_free.c, purge and thread exit.
+ * called from: heap/release.c, purge and thread exit.
  */
 #include "base/base.h"
 
@@ -37,6 +36,7 @@ static size_t purge(struct hm_heap *h, struct hm_slab *s, unsigned fresh)
 {
 	size_t bytes = hm_hole_purge(s, fresh);
 
+	hm_remote_of(s)->waited = false;
 	h->purged += bytes;
 	hm_count_add(&h->holed, bytes);
 	if (h->look.resting)
@@ -264,60 +264,4 @@ void hm_holes_look_all(struct hm_heap *h)
 	begin(h);
 	while (h->look.busy)
 		hm_holes_look(h);
-}
-
-/* One slab that waits. False: none does. */
-static bool look_waiting(unsigned cls, size_t *bytes)
-{
-	struct hm_slab *s = hm_waiting_take_oldest(cls);
-
-	if (s == NULL)
-		return false;
-	hm_remote_take(s);
-	if (hm_slab_used(s) > 0 && hm_hole_is_likely(s, 0))
-		*bytes += hm_hole_purge(s, 0);
-	hm_waiting_give_up(s);
-	return true;
-}
-
-size_t hm_holes_look_waiting_class(unsigned cls)
-{
-	size_t bytes = 0;
-
-	for (uint32_t n = hm_waiting_count(cls); n > 0 && look_waiting(cls, &bytes); n--)
-		;
-	return bytes;
-}
-
-size_t hm_holes_look_waiting(void)
-{
-	size_t bytes = 0;
-
-	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-		bytes += hm_holes_look_waiting_class(cls);
-	return bytes;
-}
-
-void hm_holes_look_given(struct hm_heap *h)
-{
-	struct hm_look *look = &h->look_given;
-	size_t bytes = 0;
-
-	if (!look->busy)
-		*look = (struct hm_look){ .left = hm_waiting_count(0), .busy = true };
-	h->given = 0;
-	h->given_max = 0;
-	for (unsigned n = 0; n < LOOK_SLABS && look->cls < HM_CLASSES;) {
-		if (look->left == 0 || !look_waiting(look->cls, &bytes)) {
-			look->cls++;
-			look->left = look->cls < HM_CLASSES ? hm_waiting_count(look->cls) : 0;
-			continue;
-		}
-		look->left--;
-		n++;
-	}
-	if (look->cls == HM_CLASSES) {
-		h->given_max = hm_ace_look_after(hm_in_use_bytes(), 0, 1);
-		look->busy = false;
-	}
 }

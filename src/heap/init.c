@@ -14,6 +14,7 @@
 #include "heap/fork.h"
 #include "heap/passthrough.h"
 #include "heap/prewarm.h"
+#include "os/filter.h"
 #include "os/os.h"
 #include "policy/options.h"
 
@@ -38,6 +39,7 @@ static bool step_aside(void)
 
 __attribute__((constructor(101))) static void init(void)
 {
+	hm_os_filter_start();
 	hm_options_read();
 	if (hm_options.mode == HM_MODE_PASSTHROUGH && step_aside())
 		return;
@@ -47,7 +49,7 @@ __attribute__((constructor(101))) static void init(void)
 	hm_thread_start();
 	hm_fork_start();
 	if (hm_options.prewarm > 0)
-		hm_heap_prewarm(hm_options.prewarm);
-	if (hm_options.background)
+		hm_heap_prewarm((size_t)hm_options.prewarm);
+	if (hm_options.background || hm_options.expose)
 		hm_background_start();
 }

@@ -18,6 +18,7 @@
 #include "base/probe.h"
 #include "heap/budget.h"
 #include "heap/cache.h"
+#include "heap/profile.h"
 #include "heap/room.h"
 #include "pool/large.h"
 #include "pool/in_use.h"
@@ -44,7 +45,10 @@ static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
 
 		if (n == 0)
 			return false;
-		h->wanted += n * (size_t)hm_classes[cls].stride;
+		if (hm_remote_of(s)->waited)
+			hm_given_wanted(n * (size_t)hm_classes[cls].stride);
+		else
+			h->wanted += n * (size_t)hm_classes[cls].stride;
 	}
 	hm_assert(hm_slab_valid(s));
 	hm_freed_less(h, counted * (size_t)hm_classes[cls].stride);
@@ -108,6 +112,8 @@ static bool adopt(struct hm_heap *h, unsigned cls, struct hm_bin *bin, bool any)
 	if (s == NULL)
 		return false;
 	hm_count_add(&h->adopted, 1);
+	hm_given_less(h, (s->carved - hm_slab_used(s) + hm_remote_listed(s)) *
+				 (size_t)hm_classes[cls].stride);
 	bind_bound(h, bin, s);
 	return true;
 }
@@ -146,6 +152,7 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 			return false;
 		if (hm_remote_of(s)->again)
 			h->wanted += hm_classes[cls].slabs * HM_SLAB_SIZE;
+		hm_remote_of(s)->sampled = h == &hm_sampled_heap;
 		s->sll_offset = (uint16_t)offsetof(struct hm_heap, sll[cls]);
 		for (unsigned i = 1; i < hm_classes[cls].slabs; i++)
 			s[i].sll_offset = s->sll_offset;

@@ -16,6 +16,7 @@
 #include "base/probe.h"
 #include "heap/budget.h"
 #include "heap/cache.h"
+#include "heap/profile.h"
 #include "heap/thread.h"
 #include "policy/ace.h"
 #include "pool/in_use.h"
@@ -30,7 +31,8 @@
 
 void hm_release_set_owner(struct hm_heap *h, struct hm_slab *s)
 {
-	if (hm_load_relaxed(&s->owner) != h)
+	/* A sampled block is nobody's: each free of one is a miss. */
+	if (hm_load_relaxed(&s->owner) != h && h != &hm_sampled_heap)
 		hm_slab_set_owner(s, h);
 }
 
@@ -66,13 +68,17 @@ void hm_release_bind(struct hm_heap *h, struct hm_slab *s)
 static void limit_partial(struct hm_heap *h, struct hm_bin *bin)
 {
 	struct hm_slab *s;
+	size_t bytes;
 
 	if (h->alone || bin->nr_partial <= hm_ace_partial_max(hm_heaps_in_use()))
 		return;
 	s = hm_container(bin->partial.prev, struct hm_slab, node);
+	bytes = (s->carved - hm_slab_used(s)) * (size_t)hm_classes[s->cls].stride;
 	drop_partial(bin, s);
 	hm_count_add(&h->given_up, 1);
 	hm_waiting_give_up(s);
+	hm_freed_less(h, bytes);
+	hm_given_more(h, bytes);
 }
 
 /* After a block came back to a bound slab: used is at a mark. */

@@ -32,11 +32,13 @@ void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 		    struct hm_base last, uint32_t n)
 {
 	unsigned cls = s->cls; /* stable while a block is out, not after the push */
-	size_t bytes = n * (size_t)hm_classes[cls].stride;
+	size_t bytes = n * (size_t)hm_classes[cls].stride, less = 0;
 
 	if (h != NULL)
 		hm_count_add(&h->remote_pushes, 1);
 	switch (hm_remote_push(s, first, last, n)) {
+	case HM_PUSH_OWNED:
+		return;
 	case HM_PUSH_DONE:
 		break;
 	case HM_PUSH_CLAIMED:
@@ -46,11 +48,13 @@ void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 		hm_waiting_woke(s, cls);
 		break;
 	case HM_PUSH_LAST:
-		hm_waiting_complete(s, cls);
+		less = hm_waiting_complete(s, cls);
 		break;
 	}
-	if (h != NULL)
+	if (h != NULL) {
+		hm_given_less(h, less);
 		hm_given_more(h, bytes);
+	}
 }
 
 static void flush_batch(struct hm_heap *h, struct hm_batch *bt)

@@ -26,7 +26,7 @@
 
 static _Atomic(hm_room_handler) handler;
 /* Some thread without a heap of its own is in the handler. */
-static _Atomic bool asking_static;
+static _Atomic uint32_t asking_static; /* a bool */
 static _Atomic uint64_t looked_at;
 
 size_t hm_room_resident(void)
@@ -53,7 +53,7 @@ static void look_at_soft(struct hm_heap *h, size_t bytes)
 {
 	if (hm_likely(!hm_limit_is_due(hm_room_resident() + bytes)))
 		return;
-	hm_holes_look_waiting();
+	hm_given_look_all();
 	purge_kept();
 	/* Its own slabs are looked through at its next spill. */
 	if (h != NULL)
@@ -95,12 +95,12 @@ static void look_for_holes(struct hm_heap *h)
 {
 	uint64_t now = hm_os_now_ms();
 
-	if ((h == NULL || h->given == 0) && now - hm_load_relaxed(&looked_at) < LOOK_EVERY)
+	if ((h == NULL || !hm_given_any(h)) && now - hm_load_relaxed(&looked_at) < LOOK_EVERY)
 		return;
-	hm_holes_look_waiting();
+	hm_given_look_all();
 	hm_store_relaxed(&looked_at, now);
 	if (h != NULL)
-		h->given = 0;
+		h->given_all = 0;
 }
 
 /* h may be NULL: a thread without lists of its own. */
@@ -184,7 +184,7 @@ void *hm_room_resize(struct hm_large *l, size_t n, bool may_move, enum hm_failur
 /* A handler that allocates, and is refused, is not asked again by the same thread. */
 static bool enter(struct hm_heap *h)
 {
-	bool no = false;
+	uint32_t no = false;
 
 	if (h == NULL)
 		return hm_cas_acq_rel(&asking_static, &no, true);

@@ -6,7 +6,7 @@
  * Between the heap and what the pool and the large blocks hand out: nothing else
  * takes memory for blocks. Everything here is on slow paths; without limits it
  * is a few loads for each slab and large block.
- * called from: heap/; api/control.c (the handler); report/stats.c.
+ * called from: heap/; api/control.c (the handler); report/collect.c.
  */
 #ifndef HM_HEAP_ROOM_H
 #define HM_HEAP_ROOM_H

@@ -23,6 +23,8 @@
 #include "os/os.h"
 #include "policy/ace.h"
 #include "policy/ace_state.h"
+#include "policy/figures.h"
+#include "pool/range.h"
 
 #include <pthread.h>
 
@@ -51,8 +53,8 @@ static struct {
 	struct hm_lock lock;
 	struct hm_list all;
 	_Atomic(struct hm_heap *) youngest; /* written under the lock */
-	_Atomic uint32_t in_use;
 	_Atomic bool checked; /* threads that come get the checked heap */
+	_Atomic bool diverted; /* written under the lock */
 	bool first_taken;
 	/*
 	 * Heaps in use by the address of their thread's TLS pointer. A thread that
@@ -79,6 +81,17 @@ static void reset_looks(struct hm_heap *h)
 	h->looked = h->look.busy = false;
 }
 
+/* Its thread may be looking sizes up meanwhile, and finds the old or the new class. */
+static void divert(struct hm_heap *h, bool on)
+{
+	uint8_t lookup[HM_TINY_LOOKUP];
+
+	hm_classes_fill_lookup(lookup);
+	for (unsigned i = 0; i < HM_TINY_LOOKUP; i++)
+		hm_store_relaxed(&h->lookup[i], on ? (uint8_t)HM_DIVERTED : lookup[i]);
+	hm_store_relaxed(&h->many_max, on ? 0 : (size_t)HM_MANY_REQUEST_MAX);
+}
+
 /* Of the thread that had it nothing is left, and what it did is nothing to this one. */
 static void begin_again(struct hm_heap *h)
 {
@@ -88,9 +101,13 @@ static void begin_again(struct hm_heap *h)
 
 void hm_heap_reset(struct hm_heap *h)
 {
-	hm_classes_fill_lookup(h->lookup);
+	/* No thread has it. */
+	hm_classes_fill_lookup((uint8_t *)h->lookup);
+	hm_store_relaxed(&h->many_max, (size_t)HM_MANY_REQUEST_MAX);
+	if (hm_unlikely(hm_load_relaxed(&heaps.diverted)))
+		divert(h, true);
 	reset_looks(h);
-	h->given_max = hm_ace_look_after(0, 0, 1);
+	h->given_max = hm_ace_look_least(hm_heaps_in_use());
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
 		h->sll[cls].head.p = NULL;
 		hm_list_init(&h->bins[cls].partial);
@@ -114,6 +131,8 @@ static struct hm_heap *new_heap(void)
 		size_t page = hm_os_page_size();
 		char *chunk = hm_os_map_aligned(hm_align_up(HEAP_CHUNK, page), page, false);
 
+		if (chunk == NULL && hm_range_drop() > 0)
+			chunk = hm_os_map_aligned(hm_align_up(HEAP_CHUNK, page), page, false);
 		if (chunk == NULL)
 			return NULL;
 		hm_os_advise_nohuge(chunk, hm_align_up(HEAP_CHUNK, page));
@@ -193,7 +212,7 @@ static struct hm_heap *take_unused(void)
 	}
 	h->in_use = true;
 	hm_list_add_tail(&heaps.all, &h->node);
-	hm_count_add(&heaps.in_use, 1);
+	hm_count_add(&hm_figures.heaps_in_use, 1);
 	set_own(h);
 	return h;
 }
@@ -222,14 +241,14 @@ static void release_heap(struct hm_heap *h)
 	unset_own(h);
 	hm_list_remove(&h->node);
 	hm_list_add_head(&heaps.all, &h->node);
-	hm_count_add(&heaps.in_use, (uint32_t)-1);
+	hm_count_add(&hm_figures.heaps_in_use, (uint32_t)-1);
 	hm_lock_release(&heaps.lock);
 	hm_probe(heap_end, h);
 }
 
 unsigned hm_heaps_in_use(void)
 {
-	return hm_load_relaxed(&heaps.in_use);
+	return hm_load_relaxed(&hm_figures.heaps_in_use);
 }
 
 /*
@@ -323,6 +342,15 @@ void hm_thread_leave_heap(void)
 	leave_heap(&hm_empty_heap);
 }
 
+void hm_heaps_divert(bool on)
+{
+	lock_heaps();
+	hm_store_relaxed(&heaps.diverted, on);
+	for (struct hm_heap *h = hm_load_relaxed(&heaps.youngest); h != NULL; h = h->older)
+		divert(h, on);
+	hm_lock_release(&heaps.lock);
+}
+
 void hm_heaps_add(struct hm_heap *h)
 {
 	lock_heaps();
@@ -378,7 +406,7 @@ void hm_heaps_fork_release(bool child)
 {
 	if (child) {
 		disown_others();
-		hm_store_relaxed(&heaps.in_use, hm_tls_heap->in_use);
+		hm_store_relaxed(&hm_figures.heaps_in_use, hm_tls_heap->in_use);
 		hm_lock_reset(&heaps.lock);
 		hm_lock_reset(&late_lock);
 	} else {

@@ -8,9 +8,11 @@
 #include "os/file.h"
 
 #include "os/os.h"
+#include "os/stat.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,15 +29,14 @@ struct entry {
 
 static bool look_at(int fd, struct hm_file *out)
 {
-	struct statx st;
+	struct hm_os_stat st;
 
-	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) != 0 ||
-	    !S_ISREG(st.stx_mode))
+	if (!hm_os_stat(fd, &st) || !S_ISREG(st.mode))
 		return false;
 	*out = (struct hm_file){
 		.fd = fd,
-		.size = st.stx_size,
-		.is_roots = st.stx_uid == 0 && (st.stx_mode & (S_IWGRP | S_IWOTH)) == 0,
+		.size = st.size,
+		.is_roots = st.uid == 0 && (st.mode & (S_IWGRP | S_IWOTH)) == 0,
 	};
 	return true;
 }

@@ -29,7 +29,7 @@ void hm_lock_take_slow(struct hm_lock *l)
 		hm_cpu_relax();
 	}
 	/* Taken with 2 even when nobody else sleeps: costs one wake for nothing, loses none. */
-	while (atomic_exchange_explicit(&l->word, 2, memory_order_acquire) != 0)
+	while (hm_swap_acquire(&l->word, 2) != 0)
 		hm_os_futex_wait((uint32_t *)&l->word, 2);
 }
 

@@ -17,6 +17,7 @@
 enum hm_rank {
 	HM_RANK_HELPER = 1, /* a step of the helper thread, which fork waits for */
 	HM_RANK_CHECKED,  /* the heap of checked threads */
+	HM_RANK_PROFILE,  /* sampled blocks, and what is known of them */
 	HM_RANK_LATE,     /* the shared heap of threads past their destructors */
 	HM_RANK_HEAPS,    /* the list of heaps */
 	HM_RANK_WAITING,  /* one a class: slabs that wait for adoption */
@@ -55,7 +56,7 @@ hm_inline void hm_lock_release(struct hm_lock *l)
 {
 	if (HM_GUARDS == 2)
 		hm_lock_check_order(l, false);
-	if (hm_unlikely(atomic_exchange_explicit(&l->word, 0, memory_order_release) == 2))
+	if (hm_unlikely(hm_swap_release(&l->word, 0) == 2))
 		hm_lock_wake(l);
 }
 

@@ -17,8 +17,8 @@
 
 #define READ_SIZE 512
 
-/* The fields of a line, in order; SKIPPED stands for offset, device and inode. */
-enum field { START, END, PERMS, SKIPPED, NAME = SKIPPED + 3 };
+/* The fields of a line, in order; SKIPPED stands for device and inode. */
+enum field { START, END, PERMS, OFFSET, SKIPPED, NAME = SKIPPED + 2 };
 
 struct parser {
 	struct hm_mapping *m;
@@ -76,6 +76,8 @@ static bool parse_char(struct parser *s, char c)
 		add_digit(&m->start, c);
 	} else if (s->field == END) {
 		add_digit(&m->end, c);
+	} else if (s->field == OFFSET) {
+		m->offset = m->offset << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
 	} else if (s->field == PERMS && s->len < sizeof(m->perms) - 1) {
 		m->perms[s->len++] = c;
 	}

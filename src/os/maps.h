@@ -16,6 +16,7 @@
 struct hm_mapping {
 	uintptr_t start, end;    /* [start, end) */
 	char perms[5];           /* as in the file: "rw-p" */
+	uint64_t offset;         /* of start, in the file that is mapped */
 	char name[HM_MAPS_NAME]; /* path or [name], cut to fit; "" when it has none */
 };
 

@@ -47,7 +47,10 @@ bool hm_os_purge(void *p, size_t size);
 /* Faults in [p, p+size) for writing, keeping contents (MADV_POPULATE_WRITE, else touches). */
 void hm_os_populate(void *p, size_t size);
 
-/* Bytes of [p, p+size), page multiples, that are in memory; 0 when the kernel does not say. */
+/*
+ * Bytes of [p, p+size), page multiples, that are in memory; 0 when the kernel does not say. Not to
+ * be asked under a filter (filter.h): that of systemd's services kills for mincore.
+ */
 size_t hm_os_resident(const void *p, size_t size);
 
 /* Per-mapping huge page advice; failure is ignored by callers. */
@@ -63,9 +66,10 @@ bool hm_os_remap_in_place(void *p, size_t old_size, size_t new_size);
  * Moves the mapping [p, p+old) to a new address that is a multiple of `align`
  * and makes it new_size long. NULL when refused; the old mapping is then whole.
  * apart: as above. accept, if not NULL, is asked of the new address before anything moves.
+ * *is_short: NULL for want of memory or addresses, and not since that mapping cannot move.
  */
 void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align, bool apart,
-		       bool (*accept)(void *target));
+		       bool (*accept)(void *target), bool *is_short);
 
 /*
  * The same onto [target, target+new_size), which is mapped and the caller's, and longer than
@@ -86,7 +90,10 @@ bool hm_os_is_secure(void);
 /* Writes all of [text, text+len) to file descriptor fd, best effort. */
 void hm_os_write(int fd, const char *text, size_t len);
 
-/* A read-only file, for cold diagnosis: open, read, close by plain system calls. -1 on failure. */
+/*
+ * A read-only file, on a slow path: open, read, close by plain system calls. -1 on failure, and
+ * when the program does not expect that a file is opened (filter.h).
+ */
 int hm_os_open_read(const char *path);
 ptrdiff_t hm_os_read(int fd, void *buf, size_t len);
 void hm_os_close(int fd);

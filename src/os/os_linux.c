@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/probe.h"
+#include "os/filter.h"
 #include "os/place.h"
 
 #include <errno.h>
@@ -252,7 +253,7 @@ void hm_os_populate(void *p, size_t size)
 	 */
 	if (!raw_advise(p, size, MADV_POPULATE_WRITE) && errno == EINVAL) {
 		for (char *at = p; at < end; at += hm_os_page_size())
-			__atomic_fetch_or(at, 0, __ATOMIC_RELAXED);
+			__atomic_fetch_or((uint32_t *)(void *)at, 0, __ATOMIC_RELAXED);
 	}
 	errno = saved;
 }
@@ -343,7 +344,10 @@ static bool move_onto(void *p, size_t old_size, size_t new_size, void *target)
 
 	hm_add_relaxed(&hm_os_counts.remaps, 1);
 	if (!raw_remap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target)) {
-		forget_target((uintptr_t)target, size, errno);
+		int error = errno;
+
+		forget_target((uintptr_t)target, size, error);
+		errno = error;
 		return false;
 	}
 	hm_add_relaxed(&hm_os_counts.unmapped_bytes, old_size);
@@ -359,18 +363,22 @@ static bool may_move(void)
 
 /* The target is reserved first; PROT_NONE: not charged. */
 void *hm_os_remap_move(void *p, size_t old_size, size_t new_size, size_t align, bool apart,
-		       bool (*accept)(void *target))
+		       bool (*accept)(void *target), bool *is_short)
 {
 	int saved = errno;
 	size_t size = new_size > old_size ? new_size : old_size;
-	void *target = may_move() ? map_aligned(size, align, PROT_NONE, apart) : NULL;
+	void *target;
 
+	errno = 0;
+	target = may_move() ? map_aligned(size, align, PROT_NONE, apart) : NULL;
 	if (target != NULL && accept != NULL && !accept(target)) {
 		(void)raw_unmap((uintptr_t)target, size);
 		target = NULL;
+		errno = ENOMEM;
 	}
 	if (target != NULL && !move_onto(p, old_size, new_size, target))
 		target = NULL;
+	*is_short = target == NULL && errno == ENOMEM;
 	errno = saved;
 	return target;
 }
@@ -435,8 +443,10 @@ void hm_os_write(int fd, const char *text, size_t len)
 int hm_os_open_read(const char *path)
 {
 	int saved = errno;
-	long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	long fd = -1;
 
+	if (hm_os_may_open())
+		fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	errno = saved;
 	return fd < 0 ? -1 : (int)fd;
 }

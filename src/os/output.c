@@ -9,14 +9,15 @@
 
 #include "os/os.h"
 #include "os/print.h"
+#include "os/stat.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/stat.h>
 #include <linux/types.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +28,12 @@
 typedef long long kernel_time;
 #else
 typedef __kernel_long_t kernel_time;
+#endif
+
+/* The other one has 16 bits where there are two. */
+#if defined(SYS_geteuid32)
+#undef SYS_geteuid
+#define SYS_geteuid SYS_geteuid32
 #endif
 
 struct timeout {
@@ -76,6 +83,7 @@ void hm_out_begin(struct hm_out *o, int fd)
 	struct hm_signals ours = { { 0 } };
 
 	o->fd = fd;
+	o->at = NULL;
 	o->failed = false;
 	o->len = 0;
 	put(&ours, SIGPIPE);
@@ -100,7 +108,18 @@ static void take_back(const struct hm_out *o, unsigned sig)
 		(void)syscall(SYS_rt_sigtimedwait, &set, NULL, &none, SET_BYTES);
 }
 
-static void flush(struct hm_out *o)
+static void flush_to_memory(struct hm_out *o)
+{
+	size_t n = o->len < o->room ? o->len : o->room;
+
+	memcpy(o->at, o->buf, n);
+	o->at += n;
+	o->room -= n;
+	o->total += o->len;
+	o->len = 0;
+}
+
+static void flush_to_file(struct hm_out *o)
 {
 	int saved = errno;
 
@@ -113,6 +132,29 @@ static void flush(struct hm_out *o)
 	}
 	o->len = 0;
 	errno = saved;
+}
+
+static void flush(struct hm_out *o)
+{
+	if (o->at != NULL)
+		flush_to_memory(o);
+	else
+		flush_to_file(o);
+}
+
+void hm_out_begin_memory(struct hm_out *o, char *buf, size_t size)
+{
+	o->fd = -1;
+	o->at = buf;
+	o->room = size;
+	o->total = o->len = 0;
+	o->failed = false;
+}
+
+size_t hm_out_end_memory(struct hm_out *o)
+{
+	flush(o);
+	return o->total;
 }
 
 void hm_out_end(struct hm_out *o)
@@ -152,6 +194,16 @@ void hm_out_dec(struct hm_out *o, uint64_t v)
 	hm_out_dec_pad(o, v, 0);
 }
 
+void hm_out_hex(struct hm_out *o, uint64_t v)
+{
+	char digits[32];
+	struct hm_text t;
+
+	hm_text_init(&t, digits, sizeof digits);
+	hm_text_hex(&t, v);
+	hm_out_str(o, digits);
+}
+
 void hm_out_str_pad(struct hm_out *o, const char *s, unsigned width)
 {
 	for (; *s != '\0'; s++, width -= width > 0)
@@ -162,12 +214,10 @@ void hm_out_str_pad(struct hm_out *o, const char *s, unsigned width)
 
 static bool is_ours(int fd)
 {
-	struct statx st;
+	struct hm_os_stat st;
 
-	return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_UID | STATX_NLINK,
-		       &st) == 0 &&
-	       (st.stx_mode & S_IFMT) == S_IFREG && st.stx_nlink == 1 &&
-	       st.stx_uid == (uint32_t)syscall(SYS_geteuid);
+	return hm_os_stat(fd, &st) && S_ISREG(st.mode) && st.links == 1 &&
+	       st.uid == (uint32_t)syscall(SYS_geteuid);
 }
 
 int hm_os_open_append(const char *path)
@@ -183,4 +233,16 @@ int hm_os_open_append(const char *path)
 	}
 	errno = saved;
 	return (int)fd;
+}
+
+int hm_os_open_anew(const char *path)
+{
+	int saved = errno, fd = hm_os_open_append(path);
+
+	if (fd >= 0 && syscall(SYS_ftruncate, fd, 0ul) != 0) {
+		hm_os_close(fd);
+		fd = -1;
+	}
+	errno = saved;
+	return fd;
 }

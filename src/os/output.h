@@ -20,6 +20,9 @@ struct hm_signals {
 
 struct hm_out {
 	int fd;
+	char *at; /* not NULL: memory instead, of which so much is left, */
+	size_t room;
+	size_t total; /* and so much was to be written */
 	bool failed; /* nothing more is written */
 	size_t len;
 	struct hm_signals old, pending; /* of the thread, before it began */
@@ -30,9 +33,15 @@ struct hm_out {
 void hm_out_begin(struct hm_out *o, int fd);
 void hm_out_end(struct hm_out *o);
 
+/* Into memory: what does not fit is dropped. Returns, at the end, how much there was. */
+void hm_out_begin_memory(struct hm_out *o, char *buf, size_t size);
+size_t hm_out_end_memory(struct hm_out *o);
+
 void hm_out_char(struct hm_out *o, char c);
 void hm_out_str(struct hm_out *o, const char *s);
 void hm_out_dec(struct hm_out *o, uint64_t v);
+/* With 0x in front. */
+void hm_out_hex(struct hm_out *o, uint64_t v);
 /* Right-aligned, or left-aligned, in so many columns; longer ones push the rest. */
 void hm_out_dec_pad(struct hm_out *o, uint64_t v, unsigned width);
 void hm_out_str_pad(struct hm_out *o, const char *s, unsigned width);
@@ -42,5 +51,7 @@ void hm_out_str_pad(struct hm_out *o, const char *s, unsigned width);
  * user's, that has one name. Not through a symbolic link. -1 on failure.
  */
 int hm_os_open_append(const char *path);
+/* The same, of which nothing stays that was in it. */
+int hm_os_open_anew(const char *path);
 
 #endif

@@ -25,7 +25,7 @@
  * their number grows with the logarithm of the heap's size.
  */
 #define WINDOW_MIN ((size_t)64 << 20)
-#define WINDOW_MAX ((size_t)16 << 30)
+#define WINDOW_MAX (UINTPTR_MAX > 0xffffffffu ? (uint64_t)16 << 30 : (uint64_t)256 << 20)
 #define UNIT HM_SUPERSLAB_SIZE
 #define UNIT_MASK HM_SUPERSLAB_MASK
 
@@ -67,7 +67,7 @@ static uintptr_t place_in(uintptr_t w, size_t size, size_t align, uintptr_t *res
 /* Two threads may begin one each: then one window is longer than it is used. */
 static uintptr_t begin_window(size_t size, size_t align, uint64_t mapped)
 {
-	size_t length = mapped / 8 < WINDOW_MAX ? (size_t)(mapped / 8) : WINDOW_MAX, least;
+	size_t length = (size_t)(mapped / 8 < WINDOW_MAX ? mapped / 8 : WINDOW_MAX), least;
 	uintptr_t base, at, rest;
 
 	if (length < WINDOW_MIN)

@@ -14,16 +14,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/types.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#define UNSHARE 2u /* CLOSE_RANGE_UNSHARE */
 #if !defined(SYS_ppoll) && defined(SYS_ppoll_time64)
 #define SYS_ppoll SYS_ppoll_time64
 typedef long long kernel_time;
@@ -88,7 +83,7 @@ void hm_os_pressure_open(struct hm_os_pressure *p)
 	int saved = errno;
 
 	p->nr = 0;
-	if (!hm_os_is_filtered() && syscall(SYS_close_range, 0u, UINT_MAX, UNSHARE) == 0) {
+	if (hm_os_thread_leave_files()) {
 		watch_group(p);
 		watch(p, "/proc/pressure/memory");
 	}
@@ -105,7 +100,7 @@ enum hm_slept hm_os_pressure_wait(struct hm_os_pressure *p, uint32_t ms)
 {
 	struct {
 		kernel_time sec, nsec;
-	} limit = { ms / 1000, ms % 1000 * 1000000 };
+	} limit = { (kernel_time)(ms / 1000), (kernel_time)(ms % 1000 * 1000000) };
 	struct pollfd polled[HM_PRESSURE_FILES];
 	enum hm_slept slept = HM_SLEPT;
 	int saved = errno;

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "os/thread.h"
 
+#include "os/filter.h"
 #include "os/os.h"
 
 #include <dlfcn.h>
@@ -26,6 +27,11 @@ typedef long long kernel_time;
 #else
 typedef __kernel_long_t kernel_time;
 #endif
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define UNSHARE 2u /* CLOSE_RANGE_UNSHARE */
 
 extern __typeof__(dlsym) dlsym __attribute__((weak));
 
@@ -61,8 +67,16 @@ static void take_out(struct set *set, unsigned sig)
 	set->words[(sig - 1) / SET_BITS] &= ~(1ul << (sig - 1) % SET_BITS);
 }
 
+/* glibc has two signals for itself, musl three. */
+#define LIBC_SIGNAL 32u
+#if defined(__GLIBC__)
+#define LIBC_SIGNAL_LAST 33u
+#else
+#define LIBC_SIGNAL_LAST 34u
+#endif
+
 /*
- * All but the two that libc keeps for itself and sends to each thread, and waits until each has
+ * All but those that libc keeps for itself and sends to each thread, and waits until each has
  * handled it: with these blocked, setuid would hang.
  */
 static void block_signals(struct set *old)
@@ -70,8 +84,8 @@ static void block_signals(struct set *old)
 	struct set set;
 
 	memset(&set, 0xff, sizeof set);
-	take_out(&set, 32);
-	take_out(&set, 33);
+	for (unsigned sig = LIBC_SIGNAL; sig <= LIBC_SIGNAL_LAST; sig++)
+		take_out(&set, sig);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, old, SET_BYTES);
 }
 
@@ -128,6 +142,15 @@ void hm_os_thread_name(const char *name)
 	errno = saved;
 }
 
+bool hm_os_thread_leave_files(void)
+{
+	int saved = errno;
+	bool left = !hm_os_is_filtered() && syscall(SYS_close_range, 0u, UINT_MAX, UNSHARE) == 0;
+
+	errno = saved;
+	return left;
+}
+
 const void *hm_os_thread_self(void)
 {
 	return &errno;
@@ -138,13 +161,9 @@ int hm_os_process(void)
 	return (int)syscall(SYS_getpid);
 }
 
-bool hm_os_is_filtered(void)
+int hm_os_thread_number(void)
 {
-	int saved = errno;
-	bool is = syscall(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) != 0;
-
-	errno = saved;
-	return is;
+	return (int)syscall(SYS_gettid);
 }
 
 bool hm_os_futex_wait_ms(uint32_t *word, uint32_t expected, uint64_t ms)

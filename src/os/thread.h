@@ -37,6 +37,13 @@ void hm_os_thread_find(void);
  */
 int hm_os_thread_start(void *(*f)(void *));
 
+/*
+ * For a thread of the library's own alone: it leaves the process's table of open files, so that no
+ * number is taken from the program, and no file of it stays open. False: the kernel cannot
+ * (before 5.9), or there is a filter of system calls, which might kill.
+ */
+bool hm_os_thread_leave_files(void);
+
 /* Names the calling thread; at most 15 bytes. */
 void hm_os_thread_name(const char *name);
 
@@ -46,8 +53,8 @@ const void *hm_os_thread_self(void);
 /* The process that really runs: a child of vfork is not its parent, whose memory it has. */
 int hm_os_process(void);
 
-/* Is the calling thread under a filter of system calls, which may kill for an unusual one? */
-bool hm_os_is_filtered(void);
+/* The calling thread's number. */
+int hm_os_thread_number(void);
 
 #define HM_FOREVER UINT64_MAX
 

@@ -11,6 +11,7 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <linux/types.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,13 +19,14 @@
 void hm_os_get_faults(struct hm_os_faults *out)
 {
 	int saved = errno;
-	struct rusage usage;
+	/* struct rusage as the kernel has it, which libc's with 64-bit time is not. */
+	__kernel_long_t usage[18];
 
 	*out = (struct hm_os_faults){ 0, 0, 0 };
-	if (syscall(SYS_getrusage, RUSAGE_SELF, &usage) == 0) {
-		out->minor = (uint64_t)usage.ru_minflt;
-		out->major = (uint64_t)usage.ru_majflt;
-		out->most_resident = (uint64_t)usage.ru_maxrss * 1024;
+	if (syscall(SYS_getrusage, RUSAGE_SELF, usage) == 0) {
+		out->minor = (uint64_t)usage[8];
+		out->major = (uint64_t)usage[9];
+		out->most_resident = (uint64_t)usage[4] * 1024;
 	}
 	errno = saved;
 }

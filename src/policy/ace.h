@@ -68,10 +68,10 @@ bool hm_ace_wants_huge(size_t in_use);
 /* The same of a large block of so many bytes, which is the nth. */
 bool hm_ace_wants_huge_large(size_t size, uint64_t n);
 
-/* Is nearly all of the unit (2 MiB) in memory? A system call. */
+/* Is nearly all of the unit (2 MiB) in memory? Asks mincore, so not under a filter. */
 bool hm_ace_is_unit_dense(const char *unit);
 
-/* The same of a large block that hm_ace_wants_huge_large speaks of, by samples. */
+/* The same of a large block that hm_ace_wants_huge_large speaks of, by samples; else it is not. */
 bool hm_ace_is_block_dense(const char *base, size_t size);
 
 #endif

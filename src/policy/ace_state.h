@@ -10,7 +10,7 @@
  * end at the same time may lose each other's word, which is a vote less.
  * As a text the state can be kept and given to a later run, to begin with (option
  * ace_state) or, with ace=frozen, to stay.
- * called from: heap/budget.c, heap/init.c, report/stats.c.
+ * called from: heap/budget.c, heap/init.c, report/ace.c.
  */
 #ifndef HM_POLICY_ACE_STATE_H
 #define HM_POLICY_ACE_STATE_H

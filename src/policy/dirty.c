@@ -13,14 +13,21 @@
 #include "os/thread.h"
 
 _Atomic uint32_t hm_dirty_word;
+_Atomic uint32_t hm_dirty_bell;
 static _Atomic(const void *) helper;
+
+void hm_dirty_ring(void)
+{
+	hm_add_release(&hm_dirty_bell, 1);
+	hm_os_futex_wake((uint32_t *)&hm_dirty_bell, 1);
+}
 
 void hm_dirty_tell(void)
 {
 	if (hm_load_relaxed(&helper) == hm_os_thread_self())
 		return;
 	if (hm_swap_acq_rel(&hm_dirty_word, HM_DIRTY_KNOWN) == HM_DIRTY_WAKE)
-		hm_os_futex_wake((uint32_t *)&hm_dirty_word, 1);
+		hm_dirty_ring();
 }
 
 void hm_dirty_attach(void)
@@ -33,16 +40,21 @@ bool hm_dirty_noted(void)
 	return hm_swap_acq_rel(&hm_dirty_word, HM_DIRTY_TELL) == HM_DIRTY_KNOWN;
 }
 
-bool hm_dirty_sleep(void)
+bool hm_dirty_is_asleep(void)
+{
+	return hm_load_acquire(&hm_dirty_word) == HM_DIRTY_WAKE;
+}
+
+bool hm_dirty_sleep(uint32_t bell)
 {
 	uint32_t old = HM_DIRTY_TELL;
 	bool can = true;
 
-	if (!hm_cas_acq_rel(&hm_dirty_word, &old, HM_DIRTY_WAKE))
+	if (!hm_cas_acq_rel(&hm_dirty_word, &old, HM_DIRTY_WAKE) && old != HM_DIRTY_WAKE)
 		return true;
 	/* A signal that libc keeps for itself may end it early. */
-	while (can && hm_load_acquire(&hm_dirty_word) == HM_DIRTY_WAKE)
-		can = hm_os_futex_wait_ms((uint32_t *)&hm_dirty_word, HM_DIRTY_WAKE, HM_FOREVER);
+	while (can && hm_dirty_is_asleep() && hm_load_acquire(&hm_dirty_bell) == bell)
+		can = hm_os_futex_wait_ms((uint32_t *)&hm_dirty_bell, bell, HM_FOREVER);
 	return can;
 }
 
@@ -50,5 +62,5 @@ void hm_dirty_stop(void)
 {
 	hm_store_relaxed(&helper, NULL);
 	hm_store_release(&hm_dirty_word, HM_DIRTY_KNOWN);
-	hm_os_futex_wake((uint32_t *)&hm_dirty_word, 1);
+	hm_dirty_ring();
 }

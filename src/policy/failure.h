@@ -9,6 +9,7 @@
 #ifndef HM_POLICY_FAILURE_H
 #define HM_POLICY_FAILURE_H
 
+#include "base/atomic.h"
 #include "base/base.h"
 
 enum hm_failure {
@@ -17,6 +18,13 @@ enum hm_failure {
 	HM_FAILURE_MAP,        /* the kernel refused; os.h has its errno */
 	HM_FAILURES,
 };
+
+/* Read by report/view.h's readers, too. */
+struct hm_failure_words {
+	_Atomic uint64_t times;
+	_Atomic size_t last_size;
+};
+extern struct hm_failure_words hm_failures[HM_FAILURES];
 
 void hm_failure_count(enum hm_failure why, size_t size);
 

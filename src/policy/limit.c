@@ -9,6 +9,7 @@
 #include "policy/limit.h"
 
 #include "base/atomic.h"
+#include "os/filter.h"
 #include "policy/options.h"
 
 /* A smaller heap is no matter of limits: no start pays for files that are read. */
@@ -16,13 +17,14 @@
 /* Bytes, at least, between two purges over the soft limit. */
 #define AGAIN_MIN ((uint64_t)4 << 20)
 
-enum { UNREAD, READING, READ };
+/* CLOSED: files may not be opened any more. */
+enum { UNREAD, READING, READ, CLOSED };
 
 static struct {
 	_Atomic uint32_t state;     /* of `group` */
 	struct hm_cgroup group;     /* once READ */
 	_Atomic uint64_t automatic; /* the soft limit from it; 0: none */
-	_Atomic bool over;
+	_Atomic uint32_t over;      /* a bool */
 	_Atomic uint64_t again;     /* over: bytes at which to purge again; maximum: one runs */
 	_Atomic uint64_t pending;   /* reserved and not settled */
 	_Atomic uint64_t crossed;
@@ -40,6 +42,10 @@ static hm_cold void read_group(void)
 
 	if (!hm_cas_acq_rel(&limit.state, &unread, READING))
 		return;
+	if (!hm_os_may_open()) {
+		hm_store_release(&limit.state, CLOSED);
+		return;
+	}
 	hm_cgroup_read(&limit.group);
 	soft = less(limit.group.high, limit.group.max - limit.group.max / 10);
 	/* Of the greatest number a tenth is off: still as good as none. */
@@ -69,7 +75,7 @@ bool hm_limit_is_set(void)
 bool hm_limit_is_due(size_t bytes)
 {
 	uint64_t soft, again;
-	bool under = false;
+	uint32_t under = false;
 
 	if (bytes >= READ_AT && hm_load_relaxed(&limit.state) == UNREAD &&
 	    hm_options.limit_soft == 0)

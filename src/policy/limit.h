@@ -10,7 +10,8 @@
  * Over it, all that can go goes once, and little is kept (ace.h). A limit below what is
  * live changes nothing but that: the next purge comes when an eighth was added.
  * Hard: the option limit_hard. The group's files are read once, when the heap
- * has grown to 32 MiB, and not at all if limit_soft is set.
+ * has grown to 32 MiB, and not at all if limit_soft is set, or if the program has
+ * confined itself before (os/filter.h).
  * called from: heap/room.c; policy/ace.c and pool/large_cache.c (is_over); report/.
  */
 #ifndef HM_POLICY_LIMIT_H

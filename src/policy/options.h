@@ -16,6 +16,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "os/print.h"
+#include "os/stack.h"
 
 struct hm_options {
 #define HM_OPTION(name, NAME, type, dflt, min, max, when, text) _Atomic uint64_t name;
@@ -23,7 +24,7 @@ struct hm_options {
 #undef HM_OPTION
 };
 
-/* The words of the options ace, thp, stats_format, mode and preset. */
+/* The words of the options ace, thp, stats_format, mode and preset; profile_stacks: os/stack.h. */
 enum hm_ace { HM_ACE_OFF, HM_ACE_FROZEN, HM_ACE_ON };
 enum hm_thp { HM_THP_AUTO, HM_THP_NEVER, HM_THP_ALWAYS };
 enum hm_stats_format { HM_STATS_TEXT, HM_STATS_JSON };
@@ -98,6 +99,12 @@ void hm_options_list_row(unsigned i, struct hm_text *t);
  * nothing and is reported in one line on stderr when verbose is on, never otherwise.
  */
 void hm_options_read(void);
+
+/* A number of bytes, or what of it is within reach. */
+hm_inline size_t hm_option_bytes(uint64_t value)
+{
+	return value < SIZE_MAX ? (size_t)value : SIZE_MAX;
+}
 
 /* The text that a TEXT option was set to; NULL when it was not. It stays as it is. */
 hm_inline const char *hm_option_text(uint64_t value)

@@ -9,15 +9,13 @@
 
 #include "base/atomic.h"
 
-static struct {
-	_Atomic uint64_t times, bytes;
-} purges[HM_PURGES];
+struct hm_purge_words hm_purges[HM_PURGES];
 
 size_t hm_purge_count(enum hm_purge_reason why, size_t bytes)
 {
 	if (bytes > 0) {
-		hm_add_relaxed(&purges[why].times, 1);
-		hm_add_relaxed(&purges[why].bytes, bytes);
+		hm_add_relaxed(&hm_purges[why].times, 1);
+		hm_add_relaxed(&hm_purges[why].bytes, bytes);
 	}
 	return bytes;
 }
@@ -25,7 +23,7 @@ size_t hm_purge_count(enum hm_purge_reason why, size_t bytes)
 void hm_purge_get_counts(struct hm_purge_counts *out)
 {
 	for (unsigned i = 0; i < HM_PURGES; i++) {
-		out->times[i] = hm_load_relaxed(&purges[i].times);
-		out->bytes[i] = hm_load_relaxed(&purges[i].bytes);
+		out->times[i] = hm_load_relaxed(&hm_purges[i].times);
+		out->bytes[i] = hm_load_relaxed(&hm_purges[i].bytes);
 	}
 }

@@ -8,6 +8,7 @@
 #ifndef HM_POLICY_PURGE_COUNT_H
 #define HM_POLICY_PURGE_COUNT_H
 
+#include "base/atomic.h"
 #include "base/base.h"
 
 enum hm_purge_reason {
@@ -21,6 +22,12 @@ enum hm_purge_reason {
 	HM_PURGE_REFUSED, /* the system had refused memory */
 	HM_PURGES,
 };
+
+/* Read by report/view.h's readers, too. */
+struct hm_purge_words {
+	_Atomic uint64_t times, bytes;
+};
+extern struct hm_purge_words hm_purges[HM_PURGES];
 
 /* Returns the bytes. 0 is not counted. */
 size_t hm_purge_count(enum hm_purge_reason why, size_t bytes);

@@ -1,6 +1,6 @@
 /*
  * in_use.c - counts of slabs in use.
- * owns: the counts.
+ * owns: the counts of what is fresh or slack.
  * called from: pool/pool.c, heap/refill.c, heap/holes.c, on slow paths.
  */
 #include "base/base.h"
@@ -9,18 +9,18 @@
 #include "base/atomic.h"
 #include "base/geometry.h"
 #include "policy/ace.h"
+#include "policy/figures.h"
 #include "slab/hole.h"
 
 static struct {
-	_Atomic size_t slabs; /* written under the pool's lock, as `lately` */
 	/* These are around 0: heaps that vanish in a fork never take theirs back. */
 	_Atomic size_t fresh, slack; /* slabs; bytes */
-	size_t lately;
+	size_t lately; /* written under the pool's lock */
 } in_use;
 
 void hm_in_use_add(size_t slabs)
 {
-	hm_count_add(&in_use.slabs, slabs);
+	hm_count_add(&hm_figures.slabs_in_use, slabs);
 	in_use.lately = hm_ace_lately(in_use.lately, hm_in_use_bytes() / HM_SLAB_SIZE);
 }
 
@@ -36,7 +36,7 @@ void hm_in_use_add_slack(size_t bytes)
 
 size_t hm_in_use_slabs(void)
 {
-	return hm_load_relaxed(&in_use.slabs);
+	return hm_load_relaxed(&hm_figures.slabs_in_use);
 }
 
 static size_t minus(size_t bytes, size_t less)

@@ -18,6 +18,7 @@
 #include "os/os.h"
 #include "policy/ace.h"
 #include "policy/dirty.h"
+#include "policy/figures.h"
 #include "policy/purge_count.h"
 #include "pool/large_cache.h"
 #include "pool/large_shape.h"
@@ -31,7 +32,6 @@ static struct {
 	struct hm_list list;
 	size_t nr_moved;
 	struct hm_large_counts n; /* without those of the next, and what is cached */
-	_Atomic size_t nr, bytes; /* written under the lock */
 } live = {
 	.lock = HM_LOCK_INIT(HM_RANK_LARGE),
 	.list = { &live.list, &live.list },
@@ -39,14 +39,14 @@ static struct {
 
 static size_t live_bytes(void)
 {
-	return hm_load_relaxed(&live.bytes);
+	return hm_load_relaxed(&hm_figures.large_bytes);
 }
 
 /* With fewer blocks the holes that they leave are not many, and not worth system calls. */
 #define KEEP_FROM 64
 static bool keeps_ranges(void)
 {
-	return hm_load_relaxed(&live.nr) >= KEEP_FROM;
+	return hm_load_relaxed(&hm_figures.large_blocks) >= KEEP_FROM;
 }
 
 static uint64_t live_magic(const struct hm_large *l)
@@ -80,12 +80,12 @@ static void admit(struct hm_large *l, size_t size, size_t span, size_t offset)
 	l->magic = live_magic(l);
 	hm_large_canary_set(l);
 	hm_list_add_head(&live.list, &l->node);
-	hm_count_add(&live.nr, 1);
+	hm_count_add(&hm_figures.large_blocks, 1);
 	live.nr_moved += l->moved;
 	live.n.usable += l->user_size;
-	hm_count_add(&live.bytes, size);
-	if (hm_load_relaxed(&live.nr) > live.n.most)
-		live.n.most = hm_load_relaxed(&live.nr);
+	hm_count_add(&hm_figures.large_bytes, size);
+	if (hm_load_relaxed(&hm_figures.large_blocks) > live.n.most)
+		live.n.most = hm_load_relaxed(&hm_figures.large_blocks);
 	if (live_bytes() > live.n.most_bytes)
 		live.n.most_bytes = live_bytes();
 }
@@ -95,29 +95,31 @@ static void withdraw(struct hm_large *l)
 {
 	l->magic = 0;
 	hm_list_remove(&l->node);
-	hm_count_add(&live.nr, (size_t)-1);
+	hm_count_add(&hm_figures.large_blocks, (size_t)-1);
 	live.nr_moved -= l->moved;
 	live.n.usable -= l->user_size;
-	hm_count_add(&live.bytes, -l->map_size);
+	hm_count_add(&hm_figures.large_bytes, -l->map_size);
 }
 
 /* Unmaps what left the cache. Not under the lock. Returns the bytes that went back to the OS. */
 static size_t unmap_all(struct hm_list *leaving)
 {
-	size_t page = hm_os_page_size();
-	size_t bytes = 0;
+	size_t page = hm_os_page_size(), bytes = 0;
 
 	while (!hm_list_empty(leaving)) {
 		struct hm_large *l = hm_container(leaving->next, struct hm_large, node);
-		size_t size = l->map_size, span = hm_large_span(l);
+		struct hm_large header = *l;
+		size_t span = hm_large_span(l);
 
 		hm_list_remove(&l->node);
 		if (hm_range_unmap(l, span, l->huge, l->moved, keeps_ranges())) {
-			bytes += size;
+			bytes += header.map_size;
 			continue;
 		}
-		if (size > page && hm_os_purge((char *)l + page, span - page))
-			bytes += size - page;
+		/* A purge that came to locked pages only later took it before it was refused. */
+		*l = header;
+		if (l->map_size > page && hm_os_purge((char *)l + page, span - page))
+			bytes += l->map_size - page;
 		hm_lock_take(&live.lock);
 		hm_large_cache_park(l);
 		hm_lock_release(&live.lock);
@@ -167,11 +169,11 @@ static bool wants_huge(size_t size)
 {
 	const char *evidence = NULL;
 	size_t evidence_size = 0;
-	struct hm_list *n;
 
 	hm_lock_take(&live.lock);
 	if (hm_ace_wants_huge_large(size, live.n.allocated)) {
-		n = live.list.next;
+		struct hm_list *n = live.list.next;
+
 		for (unsigned i = 0; n != &live.list && i < WITNESSES; n = n->next, i++) {
 			struct hm_large *l = hm_container(n, struct hm_large, node);
 
@@ -242,10 +244,9 @@ struct hm_large *hm_large_find(const void *p)
 struct hm_large *hm_large_find_interior(const void *p)
 {
 	struct hm_large *found = NULL;
-	struct hm_list *n;
 
 	hm_lock_take(&live.lock);
-	for (n = live.list.next; n != &live.list && found == NULL; n = n->next) {
+	for (struct hm_list *n = live.list.next; n != &live.list && found == NULL; n = n->next) {
 		struct hm_large *l = hm_container(n, struct hm_large, node);
 
 		if ((uintptr_t)p - (uintptr_t)l < hm_large_span(l))
@@ -316,15 +317,16 @@ static void *move(struct hm_large *l, size_t size, size_t span, bool needed)
 {
 	size_t old_size = l->map_size, old_span = hm_large_span(l), offset = l->user_offset;
 	struct hm_large *to;
+	bool is_short;
 
 	hm_lock_take(&live.lock);
 	withdraw(l);
 	leave(l);
 	hm_lock_release(&live.lock);
 
-	to = hm_large_remap(l, old_span, span, keeps_ranges());
-	if (to == NULL && needed && make_room())
-		to = hm_large_remap(l, old_span, span, keeps_ranges());
+	to = hm_large_remap(l, old_span, span, keeps_ranges(), &is_short);
+	if (to == NULL && needed && is_short && make_room())
+		to = hm_large_remap(l, old_span, span, keeps_ranges(), &is_short);
 	if (to != NULL)
 		l = to;
 	/* Neither place needs a new zone. */
@@ -332,10 +334,7 @@ static void *move(struct hm_large *l, size_t size, size_t span, bool needed)
 
 	hm_lock_take(&live.lock);
 	l->zero = false;
-	if (to != NULL)
-		admit(l, size, span, offset);
-	else
-		admit(l, old_size, old_span, offset);
+	admit(l, to != NULL ? size : old_size, to != NULL ? span : old_span, offset);
 	hm_lock_release(&live.lock);
 	return to != NULL ? hm_large_user(l) : NULL;
 }
@@ -483,7 +482,7 @@ void hm_large_get_counts(struct hm_large_counts *out)
 {
 	hm_lock_take(&live.lock);
 	*out = live.n;
-	out->live = hm_load_relaxed(&live.nr);
+	out->live = hm_load_relaxed(&hm_figures.large_blocks);
 	out->live_bytes = live_bytes();
 	hm_large_cache_count(out);
 	hm_lock_release(&live.lock);

@@ -11,6 +11,7 @@
 
 #include "base/geometry.h"
 #include "os/os.h"
+#include "policy/figures.h"
 #include "policy/limit.h"
 #include "policy/options.h"
 #include "pool/large_shape.h"
@@ -25,7 +26,6 @@ static struct {
 	struct hm_list kept;
 	struct hm_list parked;
 	size_t nr;
-	_Atomic size_t bytes; /* written under the lock */
 	size_t nr_parked, parked_bytes;
 	size_t lately; /* bytes */
 	uint64_t clock;
@@ -37,7 +37,7 @@ static struct {
 
 size_t hm_large_cache_bytes(void)
 {
-	return hm_load_relaxed(&cache.bytes);
+	return hm_load_relaxed(&hm_figures.large_cached_bytes);
 }
 
 static struct hm_large *block_of(struct hm_list *node)
@@ -58,7 +58,7 @@ static size_t more(size_t a, size_t b)
  */
 static size_t bound(size_t live, size_t freed)
 {
-	size_t limit = more(live / 4 * 3, hm_options.dirty_max);
+	size_t limit = more(live / 4 * 3, hm_option_bytes(hm_options.dirty_max));
 
 	cache.lately = more(cache.lately, live + freed);
 	cache.lately -= (cache.lately - live) / DECAY;
@@ -72,7 +72,7 @@ static void unlink_kept(struct hm_large *l)
 {
 	hm_list_remove(&l->node);
 	cache.nr--;
-	hm_count_add(&cache.bytes, -l->map_size);
+	hm_count_add(&hm_figures.large_cached_bytes, -l->map_size);
 }
 
 static void unlink_parked(struct hm_large *l)
@@ -110,7 +110,7 @@ static void link_kept(struct hm_large *l)
 {
 	hm_list_add_head(&cache.kept, &l->node);
 	cache.nr++;
-	hm_count_add(&cache.bytes, l->map_size);
+	hm_count_add(&hm_figures.large_cached_bytes, l->map_size);
 }
 
 /*

@@ -125,14 +125,15 @@ static struct hm_large *remap_retained(struct hm_large *l, size_t old_span, size
 	return hm_os_remap_onto(l, old_span, span, to) ? to : NULL;
 }
 
-struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span, bool keep)
+struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span, bool keep,
+				bool *is_short)
 {
 	bool huge = l->huge;
 	struct hm_large *to = remap_retained(l, old_span, span);
 
 	if (to == NULL)
 		to = hm_os_remap_move(l, old_span, span, HM_SUPERSLAB_SIZE,
-				      huge && !hm_ace_huge_always(), has_room);
+				      huge && !hm_ace_huge_always(), has_room, is_short);
 	if (to == NULL)
 		return NULL;
 	to->moved = true;

@@ -57,9 +57,11 @@ struct hm_large *hm_large_map(const struct hm_large_shape *s, size_t span, bool 
 
 /*
  * Moves the mapping to retained addresses or new ones, and makes it longer or shorter; keep:
- * what was its place may be retained. It is in no registry. NULL when refused; it is then whole.
+ * what was its place may be retained. It is in no registry. NULL when refused, it is then whole;
+ * *is_short: for want of memory or addresses.
  */
-struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span, bool keep);
+struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span, bool keep,
+				bool *is_short);
 
 hm_inline char *hm_large_user(const struct hm_large *l)
 {

@@ -18,6 +18,7 @@
 #include "os/os.h"
 #include "policy/ace.h"
 #include "policy/dirty.h"
+#include "policy/figures.h"
 #include "policy/options.h"
 #include "policy/purge_count.h"
 #include "pool/in_use.h"
@@ -36,7 +37,6 @@ static struct {
 	struct hm_superslab *witness[2]; /* mapped without huge pages last, and before */
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold, inherited; /* superslabs; in use at the fork */
-	_Atomic size_t nr_dirty; /* slabs; written under the lock, as the next */
 	uint64_t now; /* ms, as of one of the last 16 releases */
 	uint64_t acquired, released;
 } pool = { .lock = HM_LOCK_INIT(HM_RANK_POOL) };
@@ -64,12 +64,12 @@ static void unlock_pool(void)
 static void count_dirty(struct hm_superslab *ss, uint32_t more, uint32_t less)
 {
 	if (more != 0) {
-		hm_count_add(&pool.nr_dirty, hm_popcount32(more));
+		hm_count_add(&hm_figures.slabs_dirty, hm_popcount32(more));
 		hm_list_remove(&ss->dirty_node);
 		hm_list_add_head(&pool.dirty, &ss->dirty_node);
 	}
 	if (less != 0) {
-		hm_count_add(&pool.nr_dirty, -(size_t)hm_popcount32(less));
+		hm_count_add(&hm_figures.slabs_dirty, -(size_t)hm_popcount32(less));
 		if (hm_superslab_dirty(ss) == 0)
 			hm_list_remove(&ss->dirty_node);
 	}
@@ -151,11 +151,11 @@ static bool is_evidence(const struct hm_superslab *ss)
 }
 
 /* Of the last two that were mapped without huge pages the older; the younger may be filling. */
-static const char *witness(void)
+static struct hm_superslab *witness(void)
 {
 	if (is_evidence(pool.witness[1]))
-		return pool.witness[1]->base;
-	return is_evidence(pool.witness[0]) ? pool.witness[0]->base : NULL;
+		return pool.witness[1];
+	return is_evidence(pool.witness[0]) ? pool.witness[0] : NULL;
 }
 
 /* Called and returns with the lock held; drops it around the system calls. */
@@ -163,11 +163,10 @@ static struct hm_superslab *grow(void)
 {
 	size_t in_use = pool.nr_all - pool.nr_warm - pool.nr_cold;
 	bool grown = in_use > pool.inherited && hm_ace_wants_huge(in_use - pool.inherited);
-	const char *evidence = grown ? witness() : NULL;
-	struct hm_superslab *ss;
+	struct hm_superslab *ss, *evidence = grown ? witness() : NULL;
 
 	unlock_pool();
-	ss = hm_superslab_map(evidence != NULL && hm_ace_is_unit_dense(evidence));
+	ss = hm_superslab_map(evidence != NULL && hm_superslab_is_dense(evidence));
 	lock_pool();
 	if (ss == NULL)
 		return NULL;
@@ -187,7 +186,7 @@ static uint32_t prefer_dirty(uint32_t mask, uint32_t clean, unsigned n)
 	return dirty != 0 && hm_mask_longest_run(dirty) >= n ? dirty : mask;
 }
 
-static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
+static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero, bool *again)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
 	uint32_t clean = hm_load_relaxed(&ss->zero_mask);
@@ -199,7 +198,7 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero)
 	hm_store_relaxed(&ss->free_mask, mask & ~bits);
 	hm_store_relaxed(&ss->zero_mask, clean & ~bits);
 	count_dirty(ss, 0, bits & ~clean);
-	hm_remote_of(hm_slab_of_superslab(ss, first))->again = (bits & ss->purged_mask) != 0;
+	*again = (bits & ss->purged_mask) != 0;
 	ss->purged_mask &= ~bits;
 	enqueue(ss);
 	*zero = (clean & bits) == bits;
@@ -212,6 +211,7 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 	unsigned n = hm_classes[hm_class_checked(cls)].slabs, first;
 	struct hm_superslab *ss;
 	struct hm_slab *s;
+	bool again;
 
 	lock_pool();
 	ss = find(n);
@@ -224,11 +224,12 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 		unlock_pool();
 		return NULL;
 	}
-	first = take_span(ss, n, zero);
+	first = take_span(ss, n, zero, &again);
 	hm_in_use_add(n);
 	unlock_pool();
 
-	s = hm_slab_of_superslab(ss, first);
+	s = hm_slab_of_superslab(ss, first); /* the first touch is a page fault: not in the lock */
+	hm_remote_of(s)->again = again;
 	hm_slab_format(s, cls);
 	return s;
 }
@@ -319,7 +320,7 @@ static void limit_dirty(void)
 	size_t limit = hm_ace_dirty_max(hm_in_use_lately());
 	unsigned slabs = 0, n = 1;
 
-	if (pool.nr_dirty <= limit) {
+	if (hm_figures.slabs_dirty <= limit) {
 		(void)purge_expired();
 		return;
 	}
@@ -327,7 +328,7 @@ static void limit_dirty(void)
 	for (unsigned i = 0; i < PURGE_TIMES && slabs < PURGE_SLABS && n > 0; i++) {
 		struct hm_superslab *ss = oldest_dirty();
 
-		if (ss == NULL || pool.nr_dirty <= limit - limit / 4)
+		if (ss == NULL || hm_figures.slabs_dirty <= limit - limit / 4)
 			return;
 		n = purge_superslab(ss);
 		hm_purge_count(HM_PURGE_BOUND, n * HM_SLAB_SIZE);
@@ -449,7 +450,7 @@ size_t hm_pool_unmap_empty(void)
 
 size_t hm_pool_bytes_dirty(void)
 {
-	return hm_load_relaxed(&pool.nr_dirty) * HM_SLAB_SIZE;
+	return hm_load_relaxed(&hm_figures.slabs_dirty) * HM_SLAB_SIZE;
 }
 
 void hm_pool_get_counts(struct hm_pool_counts *out)
@@ -459,7 +460,7 @@ void hm_pool_get_counts(struct hm_pool_counts *out)
 	out->empty = pool.nr_warm + pool.nr_cold;
 	out->purged = pool.nr_cold;
 	out->in_use = hm_in_use_slabs();
-	out->dirty = pool.nr_dirty;
+	out->dirty = hm_figures.slabs_dirty;
 	out->lately = hm_in_use_lately();
 	out->acquired = pool.acquired;
 	out->released = pool.released;

@@ -20,13 +20,16 @@
 
 /* Lists by units; the last is for all from there on. */
 #define BINS 64
+/* Not retained after the first such refusal; then each time twice as many. */
+#define DECLINE_MIN 64
 /* A record counts units in 16 bits. */
 #define UNITS_MAX ((size_t)UINT16_MAX)
 
 static struct {
 	struct hm_lock lock;
 	bool ready;
-	_Atomic bool refused; /* the system ran short of addresses, or locks all: none any more */
+	/* So many are not retained: the system was short of addresses, or locks new mappings. */
+	_Atomic uint32_t declined, decline_next;
 	struct hm_list bins[2][BINS]; /* records of first units; [1]: with huge pages */
 	uint64_t filled[2];	      /* bit i: bins[][i] is not empty */
 	_Atomic size_t bytes;	      /* written under the lock */
@@ -242,20 +245,54 @@ static size_t unmap_to(size_t limit)
 	return bytes;
 }
 
+/*
+ * One refusal need not be the last: a program may have asked for more than there can be. Where it
+ * is, as in a small address space, soon none is retained any more. Racy, which is harmless.
+ */
+static void decline_some(void)
+{
+	uint32_t n = hm_load_relaxed(&ranges.decline_next);
+
+	if (n == 0)
+		n = DECLINE_MIN;
+	hm_store_relaxed(&ranges.declined, n);
+	hm_store_relaxed(&ranges.decline_next, n < UINT32_MAX / 2 ? 2 * n : n);
+}
+
+static bool is_declined(void)
+{
+	uint32_t n = hm_load_relaxed(&ranges.declined);
+
+	if (hm_likely(n == 0))
+		return false;
+	hm_store_relaxed(&ranges.declined, n - 1);
+	return true;
+}
+
 size_t hm_range_drop(void)
 {
 	size_t bytes = unmap_to(0);
 
 	if (bytes > 0)
-		hm_store_relaxed(&ranges.refused, true);
+		decline_some();
 	return bytes;
 }
 
-/* Half of what is mapped, when `less` bytes of it are not counted. */
+/* Memory does not go back: it is locked, and what is retained may be, too (mlockall). */
+static void drop_locked(void)
+{
+	if (hm_range_drop() == 0)
+		decline_some();
+}
+
+/*
+ * Half of what is mapped, when `less` bytes of it are not counted. What was unmapped is read
+ * first, as it was mapped before: so the difference is never below nothing.
+ */
 static size_t bound(size_t less)
 {
-	uint64_t mapped = hm_load_relaxed(&hm_os_counts.mapped_bytes) -
-			  hm_load_relaxed(&hm_os_counts.unmapped_bytes);
+	uint64_t unmapped = hm_load_acquire(&hm_os_counts.unmapped_bytes);
+	uint64_t mapped = hm_load_relaxed(&hm_os_counts.mapped_bytes) - unmapped;
 
 	return mapped > less ? (size_t)((mapped - less) / 2) : 0;
 }
@@ -304,7 +341,7 @@ void *hm_range_map(size_t size, bool *huge)
 /* May `size` bytes that are `mapped`, or are not, be retained? */
 static bool is_allowed(size_t size, bool mapped)
 {
-	if (hm_load_relaxed(&ranges.refused) || size > bound(mapped ? size : 0) ||
+	if (is_declined() || size > bound(mapped ? size : 0) ||
 	    size / HM_SUPERSLAB_SIZE >= UNITS_MAX)
 		return false;
 	if (hm_os_addresses_are_free())
@@ -333,8 +370,8 @@ void hm_range_fill(void *p, size_t size, bool huge)
 		return;
 	/* A new mapping that is locked (mlockall) has all its memory, and so had each to come. */
 	if (!hm_os_purge(p, whole)) {
-		hm_store_relaxed(&ranges.refused, true);
 		(void)hm_os_unmap(p, whole);
+		drop_locked();
 		return;
 	}
 	(void)hm_range_advise(p, whole, huge);
@@ -356,6 +393,7 @@ static bool make_whole(char *p, size_t size, size_t whole, bool huge)
 		return true;
 	if (whole != size)
 		(void)hm_os_unmap(p + size, whole - size);
+	drop_locked();
 	return false;
 }
 

@@ -7,7 +7,7 @@
  * side; a retained range is one mapping with its neighbours, and a new block there needs no
  * system call. What is said of it is in the records of its first and last unit, not in it.
  * Bounded by what else is mapped. None where addresses cost something (os.h), and all of
- * them go when the system refuses a mapping.
+ * them go when the system refuses a mapping, and for a while none is.
  * Those with the advice for huge pages are kept apart from those with the contrary.
  * called from: pool/large.c, pool/superslab_map.c.
  */

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "pool/superslab_map.h"
 
+#include "os/filter.h"
 #include "os/os.h"
 #include "policy/ace.h"
 #include "pool/range.h"
@@ -20,6 +21,8 @@ static struct hm_superslab *enter(char *base, bool huge)
 	struct hm_zone *z;
 
 	z = hm_registry_reserve(base);
+	if (z == NULL && hm_range_drop() > 0)
+		z = hm_registry_reserve(base);
 	if (z == NULL) {
 		hm_os_unmap(base, HM_SUPERSLAB_SIZE);
 		return NULL;
@@ -66,6 +69,13 @@ struct hm_superslab *hm_superslab_map_populated(void)
 		huge = false;
 	}
 	return enter(base, huge);
+}
+
+bool hm_superslab_is_dense(const struct hm_superslab *ss)
+{
+	if (!hm_os_is_filtered())
+		return hm_ace_is_unit_dense(ss->base);
+	return hm_slab_carved_bytes(ss) >= HM_SUPERSLAB_SIZE / 8 * 7;
 }
 
 bool hm_superslab_unmap(struct hm_superslab *ss)

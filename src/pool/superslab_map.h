@@ -21,6 +21,12 @@ struct hm_superslab *hm_superslab_map(bool dense);
 struct hm_superslab *hm_superslab_map_populated(void);
 
 /*
+ * Was nearly all of it used? What is in memory, as the kernel says; where that may not be asked,
+ * what was handed out in tiny blocks, of which a program mostly uses the whole.
+ */
+bool hm_superslab_is_dense(const struct hm_superslab *ss);
+
+/*
  * Its record stays, and says that there is nothing: no pointer to it can be
  * stale. False when the OS refused. Not under the pool's lock.
  */

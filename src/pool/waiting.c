@@ -162,11 +162,12 @@ void hm_waiting_woke(struct hm_slab *s, unsigned cls)
 	hm_dirty_note();
 }
 
-void hm_waiting_complete(struct hm_slab *s, unsigned cls)
+size_t hm_waiting_complete(struct hm_slab *s, unsigned cls)
 {
 	struct waiting *w = lock_class(cls);
 	bool mine = still_waits(s, cls) &&
 		    hm_remote_count(hm_load_acquire(&hm_remote_of(s)->word)) == 0;
+	size_t bytes = 0;
 
 	if (mine) {
 		unlink_slab(w, s);
@@ -176,8 +177,10 @@ void hm_waiting_complete(struct hm_slab *s, unsigned cls)
 	if (mine) {
 		hm_remote_take(s);
 		hm_check(hm_slab_used(s) == 0);
+		bytes = s->carved * (size_t)hm_classes[cls].stride;
 		hm_pool_release(s);
 	}
+	return bytes;
 }
 
 void hm_waiting_fork_take(void)

@@ -35,7 +35,8 @@ struct hm_slab *hm_waiting_take_oldest(unsigned cls);
 
 /* After a push returned HM_PUSH_WAKE or HM_PUSH_LAST on a slab that was of class cls. */
 void hm_waiting_woke(struct hm_slab *s, unsigned cls);
-void hm_waiting_complete(struct hm_slab *s, unsigned cls);
+/* Bytes of its blocks, when it went to the pool by that; or 0. */
+size_t hm_waiting_complete(struct hm_slab *s, unsigned cls);
 
 void hm_waiting_fork_take(void);
 void hm_waiting_fork_release(bool child);

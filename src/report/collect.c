@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "heap/checked.h"
+#include "heap/profile.h"
 #include "heap/room.h"
 #include "heap/thread.h"
 #include "policy/ace.h"
@@ -118,8 +119,8 @@ static void add_work(struct hm_stats_work *w, const struct hm_heap *h)
 RACY static void count_heap(struct hm_heap *h, void *arg)
 {
 	struct hm_stats *st = arg;
-	/* Of the checked heap the lock is held. */
-	bool own = h == hm_tls_heap || h == &hm_checked_owner;
+	/* Of the checked heap and that of sampled blocks the locks are held. */
+	bool own = h == hm_tls_heap || h == &hm_checked_owner || h == &hm_sampled_heap;
 	size_t n;
 
 	st->heaps++;
@@ -146,7 +147,9 @@ static void count_heaps(struct hm_stats *st)
 	uint32_t held[HM_CLASSES] = { 0 };
 
 	hm_checked_take(held);
+	hm_profile_take();
 	hm_heaps_each(count_heap, st);
+	hm_profile_release();
 	hm_checked_release();
 	for (unsigned i = 0; i < HM_CLASSES; i++)
 		move_to_cached(st, i, held[i]);
@@ -194,11 +197,13 @@ struct each {
 	void *arg;
 };
 
-/* The heap that threads share when they have none, and that of checked ones, are no thread's. */
+/* Those that threads share when they have none, of checked ones, of samples: no thread's. */
 RACY static const char *state_of(const struct hm_heap *h)
 {
 	if (h == &hm_checked_owner)
 		return "checked";
+	if (h == &hm_sampled_heap)
+		return "sampled";
 	if (!h->in_use)
 		return "unused";
 	return h->tls == NULL ? "shared" : "thread";

@@ -15,60 +15,15 @@
 #include "os/signal.h"
 #include "os/thread.h"
 #include "policy/options.h"
+#include "report/target.h"
 #include "report/stats.h"
 
-#define NAME_MAX_BYTES 1024
 #define STDERR 2
 
-_Atomic bool hm_dump_due;
+_Atomic uint32_t hm_dump_due;
 /* The process in which a thread is writing what is due; 0, or another's number: none. */
 static _Atomic uint32_t writing;
-static char file_name[NAME_MAX_BYTES];
-
-/* The name with the process's number for each %p, and % for %%. False: it is too long. */
-static bool expand(struct hm_text *t)
-{
-	for (const char *s = file_name; *s != '\0'; s++) {
-		if (s[0] == '%' && s[1] == 'p') {
-			hm_text_dec(t, (uint64_t)hm_os_process());
-			s++;
-		} else {
-			s += s[0] == '%' && s[1] == '%';
-			hm_text_char(t, *s);
-		}
-	}
-	return t->len + 1 < t->cap;
-}
-
-static hm_cold void report(const char *what, const char *why)
-{
-	char line[NAME_MAX_BYTES / 4];
-	struct hm_text t;
-
-	if (!hm_options.verbose)
-		return;
-	hm_text_init(&t, line, sizeof line);
-	hm_text_str(&t, "hakmem: ");
-	hm_text_str(&t, what);
-	hm_text_str(&t, why);
-	hm_text_char(&t, '\n');
-	hm_os_write(STDERR, line, t.len);
-}
-
-/* In a program with others' rights, the name came from a configuration, and is not for it. */
-static int open_file(void)
-{
-	char name[NAME_MAX_BYTES];
-	struct hm_text t;
-	int fd = -1;
-
-	hm_text_init(&t, name, sizeof name);
-	if (!hm_os_is_secure() && expand(&t))
-		fd = hm_os_open_append(name);
-	if (fd < 0)
-		report("HAKMEM_STATS_FILE", ": cannot be opened, or is no file of this user's");
-	return fd;
-}
+static char file_name[HM_TARGET_NAME];
 
 static void write_to(int fd)
 {
@@ -81,7 +36,8 @@ static void write_to(int fd)
 static void dump(void)
 {
 	bool own = file_name[0] != '\0';
-	int fd = own ? open_file() : STDERR;
+	int fd = own ? hm_report_open(file_name, "HAKMEM_STATS_FILE", false) : STDERR;
+
 	if (fd < 0)
 		return;
 	write_to(fd);
@@ -93,8 +49,7 @@ static void dump(void)
 /* One at a time: what becomes due meanwhile is left to a later call. */
 void hm_dump_if_due(void)
 {
-	uint32_t me = (uint32_t)hm_os_process(), old = hm_load_relaxed(&writing);
-	bool due = true;
+	uint32_t me = (uint32_t)hm_os_process(), old = hm_load_relaxed(&writing), due = true;
 
 	if (old == me || !hm_cas_acq_rel(&writing, &old, me))
 		return;
@@ -140,5 +95,5 @@ void hm_dump_start(void)
 	if (file_name[0] != '\0')
 		hm_background_set_task(hm_dump_if_due);
 	if (!hm_os_signal_take((int)hm_options.stats_signal, on_signal))
-		report("HAKMEM_STATS_SIGNAL", ": the signal is not free; ignored");
+		hm_report_say("HAKMEM_STATS_SIGNAL", ": the signal is not free; ignored");
 }

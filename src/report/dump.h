@@ -20,7 +20,7 @@ void hm_dump_start(void);
 /* At exit: what another thread is writing comes to its end, if that takes no second. */
 void hm_dump_finish(void);
 
-extern _Atomic bool hm_dump_due;
+extern _Atomic uint32_t hm_dump_due; /* a bool */
 void hm_dump_if_due(void);
 
 /* On slow paths, where no lock of the library is held. */

@@ -87,6 +87,7 @@ static void put_build(struct object *top)
 	static const char *const guards[] = { "off", "cheap", "full" };
 	struct object at = open_object(top, "build");
 
+	word(&at, "variant", HM_VARIANT);
 	boolean(&at, "headerless", HM_HEADERLESS);
 	boolean(&at, "tls_hint", HM_TLS_HINT);
 	word(&at, "guards", guards[HM_GUARDS]);
@@ -222,12 +223,13 @@ static void put_failures(struct object *top, const struct hm_failure_counts *f)
 	close_object(&at);
 }
 
-static void put_system(struct object *top, const struct hm_stats *st)
+static void put_system(struct object *top, const struct hm_stats *st, bool files)
 {
 	struct object at = open_object(top, "system");
-	struct hm_os_memory memory;
+	struct hm_os_memory memory = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
 
-	hm_os_get_memory(&memory);
+	if (files)
+		hm_os_get_memory(&memory);
 	number(&at, "minor_faults", st->faults.minor);
 	number(&at, "major_faults", st->faults.major);
 	number(&at, "most_resident_bytes", st->faults.most_resident);
@@ -235,7 +237,7 @@ static void put_system(struct object *top, const struct hm_stats *st)
 	number_if_known(&at, "anonymous_bytes", memory.anonymous);
 	number_if_known(&at, "huge_page_bytes", memory.huge);
 	number_if_known(&at, "swapped_bytes", memory.swapped);
-	number_if_known(&at, "mappings", hm_os_count_mappings());
+	number_if_known(&at, "mappings", files ? hm_os_count_mappings() : UINT64_MAX);
 	number(&at, "maps", hm_load_relaxed(&hm_os_counts.maps));
 	number(&at, "unmaps", hm_load_relaxed(&hm_os_counts.unmaps));
 	number(&at, "remaps", hm_load_relaxed(&hm_os_counts.remaps));
@@ -340,15 +342,13 @@ static void put_heaps(struct object *top)
 	hm_out_char(top->o, ']');
 }
 
-void hm_stats_json(int fd)
+void hm_stats_put_json(struct hm_out *o, bool files)
 {
 	struct hm_stats st;
-	struct hm_out o;
-	struct object top = { &o, true }, work;
+	struct object top = { o, true }, work;
 
 	hm_stats_collect(&st);
-	hm_out_begin(&o, fd);
-	hm_out_char(&o, '{');
+	hm_out_char(o, '{');
 	number(&top, "schema", SCHEMA);
 	word(&top, "version", PACKAGE_VERSION);
 	number(&top, "pid", (uint64_t)hm_os_process());
@@ -365,9 +365,17 @@ void hm_stats_json(int fd)
 	put_failures(&top, &st.failures);
 	put_ace(&top);
 	put_background(&top);
-	put_system(&top, &st);
+	put_system(&top, &st, files);
 	put_classes(&top, &st);
 	put_heaps(&top);
-	hm_out_str(&o, "}\n");
+	hm_out_str(o, "}\n");
+}
+
+void hm_stats_json(int fd)
+{
+	struct hm_out o;
+
+	hm_out_begin(&o, fd);
+	hm_stats_put_json(&o, true);
 	hm_out_end(&o);
 }

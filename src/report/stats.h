@@ -14,6 +14,7 @@
 #include "base/geometry.h"
 #include "heap/heap.h"
 #include "os/os.h"
+#include "os/output.h"
 #include "os/usage.h"
 #include "policy/failure.h"
 #include "policy/limit.h"
@@ -91,6 +92,10 @@ const char *hm_stats_ace_mode(void);
 /* Some lines of text to a file descriptor, or one of JSON. No allocation, no stdio. */
 void hm_stats_print(int fd);
 void hm_stats_json(int fd);
+
+/* The same, into what was begun. files: the kernel's files about the process may be opened. */
+void hm_stats_put_text(struct hm_out *o);
+void hm_stats_put_json(struct hm_out *o, bool files);
 
 /* What threads have learned, as a text (policy/ace_state.h); its length. */
 size_t hm_stats_ace(char *buf, size_t size);

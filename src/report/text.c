@@ -206,24 +206,30 @@ static void print_background(struct hm_out *o)
 	}
 }
 
-void hm_stats_print(int fd)
+void hm_stats_put_text(struct hm_out *o)
 {
 	struct hm_stats st;
-	struct hm_out o;
 
 	hm_stats_collect(&st);
-	hm_out_begin(&o, fd);
-	print_heap(&o, &st);
-	print_limits(&o, &st);
-	print_failures(&o, &st.failures);
-	print_purges(&o, &st.purges);
-	print_work(&o, &st);
-	print_fills(&o, &st);
-	print_classes(&o, &st);
-	hm_out_str(&o, "hakmem: heap  state       blocks       bytes    budgets   looks patience"
+	print_heap(o, &st);
+	print_limits(o, &st);
+	print_failures(o, &st.failures);
+	print_purges(o, &st.purges);
+	print_work(o, &st);
+	print_fills(o, &st);
+	print_classes(o, &st);
+	hm_out_str(o, "hakmem: heap  state       blocks       bytes    budgets   looks patience"
 		       "     refills      spills      remote\n");
-	hm_stats_each_heap(print_one_heap, &o);
-	print_ace(&o);
-	print_background(&o);
+	hm_stats_each_heap(print_one_heap, o);
+	print_ace(o);
+	print_background(o);
+}
+
+void hm_stats_print(int fd)
+{
+	struct hm_out o;
+
+	hm_out_begin(&o, fd);
+	hm_stats_put_text(&o);
 	hm_out_end(&o);
 }

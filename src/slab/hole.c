@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/bits.h"
 #include "os/os.h"
+#include "policy/figures.h"
 #include "policy/purge_count.h"
 
 #define BLOCKS_MAX (HM_SLAB_SIZE / HM_ALIGN)
@@ -17,7 +18,6 @@
 /* Below this a system call and the faults that follow cost more than they bring. */
 #define PAGES_MIN 4
 
-static _Atomic size_t hole_pages;
 
 /* A span as pages and blocks. Addresses are offsets from its start. */
 struct span {
@@ -58,12 +58,12 @@ static void set_hole(const struct span *sp, unsigned page, bool hole)
 	unsigned bit = 1u << page % sp->slab_pages;
 
 	r->holes = (uint16_t)(hole ? r->holes | bit : r->holes & ~bit);
-	hm_add_relaxed(&hole_pages, hole ? (size_t)1 : (size_t)-1);
+	hm_add_relaxed(&hm_figures.hole_pages, hole ? (size_t)1 : (size_t)-1);
 }
 
 size_t hm_hole_bytes(void)
 {
-	return hm_load_relaxed(&hole_pages) * hm_os_page_size();
+	return hm_load_relaxed(&hm_figures.hole_pages) * hm_os_page_size();
 }
 
 uint32_t hm_hole_forget(struct hm_slab *s)
@@ -76,7 +76,7 @@ uint32_t hm_hole_forget(struct hm_slab *s)
 
 		if (n == 0)
 			continue;
-		hm_add_relaxed(&hole_pages, -(size_t)n);
+		hm_add_relaxed(&hm_figures.hole_pages, -(size_t)n);
 		if (n >= HM_SLAB_SIZE / hm_os_page_size() / 2)
 			many |= (uint32_t)1 << i;
 		r->holes = 0;

@@ -74,7 +74,7 @@ enum hm_push hm_remote_push(struct hm_slab *s, struct hm_base first, struct hm_b
 	} while (!hm_cas_weak_acq_rel(&r->word, &old, new));
 
 	if (old & HM_REMOTE_OWNED)
-		return HM_PUSH_DONE;
+		return HM_PUSH_OWNED;
 	out = hm_remote_count(old);
 	left = out - n;
 	if (old & HM_REMOTE_WAITING) {

@@ -41,7 +41,8 @@ hm_inline uint32_t hm_remote_count(uint32_t word)
 
 /* What a push, or an attempt to claim, found. */
 enum hm_push {
-	HM_PUSH_DONE,    /* somebody owns the slab, or it waits: nothing to do */
+	HM_PUSH_OWNED,   /* somebody owns the slab: nothing to do */
+	HM_PUSH_DONE,    /* it waits: nothing to do */
 	HM_PUSH_CLAIMED, /* it was dormant: the pusher owns it now, its list is taken and drained */
 	HM_PUSH_WAKE,    /* it waits and has now reached the wake mark */
 	HM_PUSH_LAST,    /* it waits and this was its last block */
@@ -60,6 +61,12 @@ uint32_t hm_remote_take(struct hm_slab *s);
 
 /* Is anything on the remote list? A hint unless owner. */
 bool hm_remote_pending(struct hm_slab *s);
+
+/* How many are on it: owner only. */
+hm_inline uint32_t hm_remote_listed(const struct hm_slab *s)
+{
+	return hm_remote_count(hm_load_relaxed(&hm_remote_of(s)->word));
+}
 
 /*
  * Claims a dormant slab: the compare-and-swap's result is the answer, and only

@@ -48,6 +48,21 @@ void hm_slab_format(struct hm_slab *s, unsigned cls)
 	s->carved = 0;
 	hm_list_init(&s->node);
 	hm_store_relaxed(&s->binder, NULL);
+	hm_remote_of(s)->sampled = false;
+}
+
+hm_no_sanitize size_t hm_slab_carved_bytes(const struct hm_superslab *ss)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < HM_SLABS; i++) {
+		const struct hm_slab *s = hm_slab_of_superslab(ss, i);
+		unsigned cls = s->cls;
+
+		if (cls < HM_TINY_CLASSES)
+			bytes += (size_t)s->carved * hm_classes[cls].stride;
+	}
+	return bytes;
 }
 
 void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h)

@@ -50,7 +50,9 @@ struct hm_remote {
 	_Atomic uint8_t waiting_class;
 	/* The owner's: pages of the slab that were given back, and `used` when that was tried. */
 	uint16_t holes, tried;
-	bool again; /* it was purged, or half of it, when it was taken from the pool */
+	bool again;  /* it was purged, or half of it, when it was taken from the pool */
+	bool waited; /* its holes were made while it waited for adoption */
+	bool sampled; /* of the span's first slab: its blocks are samples of a profile */
 	char *start; /* the slab's first byte */
 	struct hm_superslab *superslab;
 } __attribute__((aligned(64)));
@@ -129,6 +131,9 @@ void hm_slab_init_superslab(struct hm_superslab *ss);
 
 /* Slab number i of a superslab. */
 struct hm_slab *hm_slab_of_superslab(const struct hm_superslab *ss, unsigned i);
+
+/* Bytes of a superslab that were handed out in tiny blocks; others may change it meanwhile. */
+size_t hm_slab_carved_bytes(const struct hm_superslab *ss);
 
 /* Affinity of all slabs of the span. */
 void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h);

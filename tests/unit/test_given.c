@@ -1,0 +1,138 @@
+/*
+ * Looks at slabs that wait for adoption (heap/given.c): when others free what threads that are
+ * gone allocated, its pages go back unasked; when they are wanted again and again, less often.
+ */
+#include "recount.h"
+#include "support.h"
+
+#include "policy/ace.h"
+#include "policy/options.h"
+#include "policy/purge_count.h"
+#include "pool/pool.h"
+
+#define BLOCKS 100000
+#define SIZE 200
+/* Freed side by side, but for a few that pin the slabs: most of the pages are free then. */
+#define RUN 1000
+#define PINS 100
+
+static void *blocks[BLOCKS];
+static uint64_t state;
+
+static size_t holes_purged(void)
+{
+	struct hm_purge_counts counts;
+
+	hm_purge_get_counts(&counts);
+	return (size_t)counts.bytes[HM_PURGE_HOLES];
+}
+
+/* By this thread, whose slabs are nobody's when all of their blocks are out. */
+static void get(void)
+{
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		if (blocks[i] != NULL)
+			continue;
+		blocks[i] = hm_heap_malloc(SIZE);
+		must(blocks[i] != NULL);
+		memset(blocks[i], (int)(i & 0xff), SIZE);
+	}
+}
+
+/* By another thread: so many tenths. */
+static void *drop(void *arg)
+{
+	unsigned part = (unsigned)(uintptr_t)arg;
+
+	for (unsigned run = 0; run < BLOCKS / RUN; run++) {
+		if (support_below(&state, 10) >= part)
+			continue;
+		for (unsigned i = run * RUN; i < (run + 1) * RUN; i++) {
+			if (i % PINS == 0)
+				continue;
+			hm_heap_free(blocks[i]);
+			blocks[i] = NULL;
+		}
+	}
+	return NULL;
+}
+
+static void begin(void)
+{
+	state = support_seed;
+	hm_options.thp = HM_THP_NEVER;
+	hm_options.dirty_max = (size_t)8 << 20;
+	get();
+}
+
+static void end(void)
+{
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		const unsigned char *p = blocks[i];
+
+		must(p == NULL || (p[0] == (i & 0xff) && memcmp(p, p + 1, SIZE - 1) == 0));
+		hm_heap_free(blocks[i]);
+		blocks[i] = NULL;
+	}
+	hm_heap_purge();
+	recount_nothing_in_use();
+}
+
+START_TEST(unasked)
+{
+	size_t purged;
+
+	begin();
+	purged = holes_purged();
+	support_in_thread(drop, (void *)10);
+	purged = holes_purged() - purged;
+	must_say(HM_GUARDS == 2 || purged > (size_t)BLOCKS * SIZE / 2, "%zu bytes", purged);
+	end();
+}
+END_TEST
+
+/* Bytes that go back while threads in turns free a part and take it again. */
+static size_t turns(unsigned n)
+{
+	size_t purged = holes_purged();
+
+	while (n-- > 0) {
+		support_in_thread(drop, (void *)3);
+		get();
+	}
+	return holes_purged() - purged;
+}
+
+START_TEST(in_circles)
+{
+	size_t first, later;
+
+	begin();
+	first = turns(20);
+	later = turns(20);
+	must_say(HM_GUARDS == 2 || (first > 0 && later < first / 2), "%zu, then %zu bytes", first,
+		 later);
+	end();
+}
+END_TEST
+
+/* It is the patience that does it. */
+START_TEST(without_patience)
+{
+	size_t first, later;
+
+	hm_options.ace = HM_ACE_OFF;
+	begin();
+	first = turns(20);
+	later = turns(20);
+	must_say(HM_GUARDS == 2 || later > first / 2, "%zu, then %zu bytes", first, later);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = { unasked, in_circles, without_patience };
+
+	return SUPPORT_RUN("given", tests);
+}
