@@ -18,7 +18,7 @@ fail() { echo "$*"; exit 1; }
 read_build() { # BUILDDIR
 	local dir
 	dir=$(cd "$1" && pwd) || exit 99
-	setting() { sed -n "s/^#define $1 //p" "$dir/config.h"; }
+	setting() { sed -n "s/^# *define $1 //p" "$dir/config.h"; }
 	variable() { sed -n "s/^$1 = //p" "$dir/Makefile"; }
 	HM_LIB=$dir/.libs/libhakmem.so.1
 	HM_HEADERLESS=$(setting HM_HEADERLESS) HM_TLS_HINT=$(setting HM_TLS_HINT)

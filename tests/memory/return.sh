@@ -133,6 +133,9 @@ rest() {
 	# shellcheck disable=SC2086
 	measure_preloaded idle "$tmp/threads" idle $idle wait=$wait &&
 		at_most idle idle_kib_each "$(calculate "256 + 16384 / ${figures[threads]}")"
+	# They begin with what others have learned, and keep no more for that.
+	measure_preloaded idle-after-busy "$tmp/threads" idle threads=300 busy=20 wait=$wait &&
+		at_most idle-after-busy idle_kib_each "$(calculate "256 + 16384 / 300")"
 }
 [ -n "$fast" ] || rest
 

@@ -73,7 +73,9 @@ for case in fork_early vfork spawn clone_vm threads handlers storm; do
 	run_preloaded HAKMEM_BACKGROUND=yes HAKMEM_PURGE_DELAY=0 "$tmp/children" $case
 	expect "children $case" 0
 done
-for case in keys tls exit detached late cancel threads; do
+# Each thread wakes the helper: of many, all take too long on a machine with other work.
+for case in keys tls exit detached late cancel "threads 1000"; do
+	# shellcheck disable=SC2086
 	run_preloaded HAKMEM_BACKGROUND=yes HAKMEM_PURGE_DELAY=0 "$tmp/life" $case
 	expect "life $case" 0
 done

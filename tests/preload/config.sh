@@ -92,6 +92,21 @@ mkfifo "$tmp/fifo"
 run_preloaded HAKMEM_CONFIG_FILE="$tmp/fifo" bash -c 'true'
 expect "a pipe that nobody writes to" 0
 
+# By which of its names a file was executed, when they are no symbolic links.
+cp "$tmp/list" "$tmp/first" && ln "$tmp/first" "$tmp/second"
+printf '%s\ndirty_max = 1\n' "[proc:$tmp/first]" >"$tmp/conf"
+printf '%s\ndirty_max = 2\n' "[proc:$tmp/second]" >>"$tmp/conf"
+for name in first second; do
+	run env HAKMEM_CONFIG_FILE="$tmp/conf" "$tmp/$name"
+	cp "$tmp/out" "$tmp/$name.out"
+done
+if ! cmp -s "$tmp/first.out" "$tmp/second.out" && grep -q "dirty_max.*\<1\>" "$tmp/first.out" &&
+	grep -q "dirty_max.*\<2\>" "$tmp/second.out"; then
+	ok "a file of two names"
+else
+	bad "a file of two names" "$tmp/first.out"
+fi
+
 # A set-user-ID program that is linked with the library.
 set_user_id() {
 	[ "$(id -u)" = 0 ] || { left_out "set-user-ID" "needs root"; return; }

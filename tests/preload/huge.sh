@@ -22,7 +22,9 @@ else
 	advice "a small heap" auto 1 1 "nh nh"
 	advice "one that grows and is dense" auto 1 24 "nh hg"
 	advice "a large block" auto 8192 8 "nh nh"
-	advice "large blocks that are dense" auto 8192 24 "nh hg"
+	# under a filter of system calls, as of a container, there is no evidence of these
+	grep -qE '^Seccomp:[[:blank:]]*[12]' /proc/self/status && wanted="nh nh" || wanted="nh hg"
+	advice "large blocks that are dense" auto 8192 24 "$wanted"
 	for size in "1 1" "1 24" "64 24" "1024 24" "3000 9" "8192 24"; do
 		# shellcheck disable=SC2086
 		advice "never: KIB and MIB $size" never $size "nh nh"

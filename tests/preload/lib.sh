@@ -105,6 +105,32 @@ expect() {
 	fi
 }
 
+# compile_life: the programs of try_life; life is linked with a library whose constructor runs before
+# the preloaded one's, since it depends on nothing.
+compile_life() {
+	$CC -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -fno-builtin -shared -fPIC \
+		-o "$tmp/libearly.so" "$src/early.c" -pthread || hard_error "early.c does not compile"
+	compile life "$tmp/libearly.so" -Wl,-rpath,"$tmp" -Wl,--no-as-needed
+	compile wrapper -rdynamic
+	compile children
+}
+
+# try_life [VARIABLE=VALUE...]: each of their cases, with the library, says what it says without.
+try_life() {
+	local case program
+	for case in life.{early,keys,tls,exit,detached,late,nested,cancel} \
+		life.first_{malloc,calloc,realloc,memalign,free,usable} wrapper.once \
+		children.{fork_early,vfork,spawn,clone_vm,clone_process,bare_fork,threads,handlers,storm}; do
+		program=${case%.*}
+		run "$tmp/$program" "${case#*.}"
+		[ "$status" = 0 ] || { bad "${case/./ }: does not even run on glibc's malloc"; continue; }
+		cp "$tmp/out" "$tmp/expected"
+		run_preloaded "$@" "$tmp/$program" "${case#*.}"
+		cmp -s "$tmp/out" "$tmp/expected" || echo "other output" >>"$tmp/err"
+		expect "${case/./ }" 0
+	done
+}
+
 # expect_death NAME PATTERN: the last run was ended by abort() after one line that has PATTERN.
 expect_death() {
 	# 134: as a shell reports SIGABRT, which timeout passes on.

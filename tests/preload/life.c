@@ -243,14 +243,14 @@ static void *short_thread(void *arg)
 	return arg;
 }
 
-static void case_threads(void)
+static void case_threads(int count)
 {
 	long before, after;
 
 	for (int i = 0; i < 200; i++)
 		run_thread(short_thread, NULL);
 	before = resident_pages();
-	for (int i = 0; i < 10000; i++)
+	for (int i = 0; i < count; i++)
 		run_thread(short_thread, NULL);
 	after = resident_pages();
 	if (after > before + 256) {
@@ -280,7 +280,7 @@ int main(int argc, char **argv)
 	else if (strcmp(name, "cancel") == 0)
 		case_cancel();
 	else if (strcmp(name, "threads") == 0)
-		case_threads();
+		case_threads(argc > 2 ? atoi(argv[2]) : 10000);
 	else if (strncmp(name, "first", 5) == 0)
 		case_first(name);
 	if (bad)

@@ -150,6 +150,46 @@ static void try_child(int libcs)
 		fail("child", (size_t)status);
 }
 
+/*
+ * What is asked of the heap, and told it, is asked and told glibc: by the figures of glibc's own
+ * functions, between which nothing is allocated, and by a threshold that takes effect.
+ */
+static void try_questions(void *libc, int libcs)
+{
+	static char text[1 << 16];
+	struct mallinfo2 (*ask)(void);
+	struct mallinfo2 theirs, ours;
+	FILE *f;
+	void *p;
+
+	*(void **)&ask = dlsym(libc, "mallinfo2");
+	theirs = ask();
+	ours = mallinfo2();
+	if ((memcmp(&theirs, &ours, sizeof ours) == 0) != libcs)
+		fail("mallinfo2", ours.uordblks);
+	if (((int)theirs.arena == mallinfo().arena) != libcs)
+		fail("mallinfo", theirs.arena);
+	f = fmemopen(text, sizeof text, "w");
+	if (f == NULL || malloc_info(0, f) != 0)
+		fail("malloc_info", 1);
+	fclose(f);
+	if ((strncmp(text, "<malloc version=\"1\">", 20) == 0) != libcs)
+		fail("malloc_info", 0);
+	if (!libcs)
+		return;
+	/* Else it would be mapped. */
+	if (mallopt(M_MMAP_THRESHOLD, 8 << 20) != 1 || mallopt(M_TRIM_THRESHOLD, 1 << 30) != 1)
+		fail("mallopt", 0);
+	theirs = ask();
+	p = malloc(2 << 20);
+	if (p == NULL || ask().hblks != theirs.hblks)
+		fail("mallopt has no effect", ask().hblks);
+	free(p);
+	if (ask().keepcost < 2 << 20 || malloc_trim(0) != 1 || ask().keepcost >= 2 << 20)
+		fail("malloc_trim", ask().keepcost);
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+}
+
 /* early.c keeps some blocks from before the library's constructor. */
 extern void *early_blocks[] __attribute__((weak));
 
@@ -190,6 +230,7 @@ int main(int argc, char **argv)
 		if (!is_ours(malloc_usable_size(p)))
 			fail("it is glibc's", 100);
 		free(p);
+		try_questions(libc, 0);
 		return 0;
 	}
 	if (strcmp(how, "early") == 0) {
@@ -197,6 +238,7 @@ int main(int argc, char **argv)
 			return 99;
 		try_early();
 	}
+	try_questions(libc, 1);
 	try_all(libcs);
 	try_threads(libcs);
 	try_child(libcs);

@@ -7,14 +7,11 @@
 
 export HM_GUARDS
 
-for name in early passthrough_early; do
-	$CC -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -fno-builtin -shared -fPIC -o "$tmp/lib$name.so" \
-		"$src/$name.c" -pthread || hard_error "$name.c does not compile"
-done
+compile_life
+$CC -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -fno-builtin -shared -fPIC \
+	-o "$tmp/libpassthrough_early.so" "$src/passthrough_early.c" -pthread ||
+	hard_error "passthrough_early.c does not compile"
 compile passthrough -Wl,--no-as-needed "$tmp/libpassthrough_early.so" -Wl,-rpath,"$tmp"
-compile life "$tmp/libearly.so" -Wl,-rpath,"$tmp" -Wl,--no-as-needed
-compile wrapper -rdynamic
-compile children
 
 run "$tmp/passthrough" glibc
 expect "without the library it is glibc's" 0
@@ -53,20 +50,7 @@ END
 run_preloaded HAKMEM_CONFIG_FILE="$tmp/conf" "$tmp/other_name" glibc
 expect "by a section with a path, under another name" 0
 
-try() { # PROGRAM CASE
-	run "$tmp/$1" "$2"
-	[ "$status" = 0 ] || { left_out "$1 $2" "does not even run on glibc's malloc"; return; }
-	cp "$tmp/out" "$tmp/expected"
-	run_preloaded HAKMEM_MODE=passthrough "$tmp/$1" "$2"
-	cmp -s "$tmp/out" "$tmp/expected" || echo "other output" >>"$tmp/err"
-	expect "$1 $2" 0
-}
-for case in early keys tls exit detached late nested cancel; do try life $case; done
-for n in malloc calloc realloc memalign free usable; do try life first_$n; done
-try wrapper once
-for case in fork_early vfork spawn clone_vm clone_process bare_fork threads handlers storm; do
-	try children $case
-done
+try_life HAKMEM_MODE=passthrough
 
 # C++: glibc's sizes behind new.
 cat >"$tmp/new.cc" <<'END'

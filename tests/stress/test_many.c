@@ -139,7 +139,7 @@ END_TEST
 START_TEST(far_apart)
 {
 	enum { PLACES = 12 };
-	size_t gap = (size_t)9 << 30;
+	size_t gap = sizeof(void *) > 4 ? (size_t)9 << (sizeof(size_t) * 4 - 2) : 64 * MIB;
 	char *blocks[PLACES];
 
 	for (unsigned i = 0; i < PLACES; i++) {

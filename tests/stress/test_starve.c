@@ -65,7 +65,7 @@ static void limit_space(size_t more)
 
 	NEED(f != NULL && fscanf(f, "%lu", &pages) == 1);
 	fclose(f);
-	limit.rlim_cur = limit.rlim_max = pages * hm_os_page_size() + more;
+	limit.rlim_cur = limit.rlim_max = pages * (size_t)sysconf(_SC_PAGESIZE) + more;
 	NEED(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 

@@ -12,6 +12,7 @@
 #include "heap/heap.h"
 #include "slab/remote.h"
 #include "slab/slab.h"
+#include "death.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -218,7 +219,7 @@ static inline int support_in_child(void (*f)(void *), void *arg, char *text, siz
 	close(ends[1]);
 	while (len + 1 < cap && (n = read(ends[0], text + len, cap - 1 - len)) > 0)
 		len += (size_t)n;
-	text[len] = '\0';
+	(void)death_own_words(text, len);
 	close(ends[0]);
 	must(waitpid(pid, &status, 0) == pid);
 	return status;

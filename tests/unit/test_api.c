@@ -21,6 +21,8 @@
 
 #define MIB ((size_t)1 << 20)
 #define GIB ((size_t)1 << 30)
+/* Its square is 0, modulo what a size can be. */
+#define PAST_ROOT ((size_t)2 << sizeof(size_t) * 4)
 /* No errno that anything here sets. */
 #define UNTOUCHED 77
 
@@ -94,7 +96,7 @@ static const struct row {
 	{ CALLOC, 10, 0, 0, 16, 1 },
 	{ CALLOC, 0, 10, 0, 16, 1 },
 	{ CALLOC, 10, 10, 0, 16, 100 },
-	{ CALLOC, GIB * 8, GIB * 8, ENOMEM, 0, 0 },
+	{ CALLOC, PAST_ROOT, PAST_ROOT, ENOMEM, 0, 0 },
 	{ CALLOC, SIZE_MAX, 2, ENOMEM, 0, 0 },
 	{ CALLOC, 2, SIZE_MAX, ENOMEM, 0, 0 },
 	{ CALLOC, SIZE_MAX / 2 + 2, 2, ENOMEM, 0, 0 },
@@ -110,7 +112,7 @@ static const struct row {
 	{ REALLOC_NULL, 0, 100, 0, 16, 100 },
 	{ REALLOC_NULL, 0, SIZE_MAX, ENOMEM, 0, 0 },
 	{ REALLOCARRAY, 10, 100, 0, 16, 1000 },
-	{ REALLOCARRAY, GIB * 8, GIB * 8, ENOMEM, 0, 0 },
+	{ REALLOCARRAY, PAST_ROOT, PAST_ROOT, ENOMEM, 0, 0 },
 	{ REALLOCARRAY, SIZE_MAX, 2, ENOMEM, 0, 0 },
 	{ REALLOCARRAY, SIZE_MAX / 2 + 1, 2, ENOMEM, 0, 0 },
 	{ REALLOCARRAY, (size_t)PTRDIFF_MAX + 1, 1, ENOMEM, 0, 0 },
@@ -140,7 +142,7 @@ static const struct row {
 	{ MEMALIGN, 64, SIZE_MAX - 63, ENOMEM, 0, 0 },
 	{ MEMALIGN, 8, SIZE_MAX, ENOMEM, 0, 0 },
 	{ POSIX, 0, 100, EINVAL, 0, 0 },
-	{ POSIX, 4, 100, EINVAL, 0, 0 },
+	{ POSIX, sizeof(void *) / 2, 100, EINVAL, 0, 0 },
 	{ POSIX, 24, 100, EINVAL, 0, 0 },
 	{ POSIX, SIZE_MAX, 100, EINVAL, 0, 0 },
 	{ POSIX, sizeof(void *), 100, 0, 16, 100 },
@@ -270,7 +272,7 @@ START_TEST(any_alignment)
 	for (int i = 0; i < rounds; i++) {
 		unsigned k = (unsigned)next_random(&state) % SLOTS;
 		unsigned shift = (unsigned)next_random(&state) % (i % 100 == 0 ? 23 : 14);
-		size_t n = next_random(&state) % ((size_t)1 << next_random(&state) % 16);
+		size_t n = (size_t)next_random(&state) % ((size_t)1 << next_random(&state) % 16);
 		size_t align = (size_t)1 << shift;
 
 		if (p[k] != NULL) {
@@ -302,7 +304,8 @@ START_TEST(realloc_keeps)
 
 	printf("realloc_keeps: seed %llu\n", (unsigned long long)seed);
 	for (int i = 0; i < 3000; i++) {
-		size_t to = 1 + next_random(&state) % ((size_t)1 << next_random(&state) % 24);
+		size_t top = (size_t)1 << next_random(&state) % 24;
+		size_t to = 1 + (size_t)next_random(&state) % top;
 		size_t kept = to < n ? to : n;
 
 		if (i % 50 == 0) {

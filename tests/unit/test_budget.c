@@ -244,19 +244,20 @@ END_TEST
 
 START_TEST(patience_is_bounded)
 {
-	size_t dirty_max = hm_options.dirty_max;
+	size_t dirty_max = hm_option_bytes(hm_options.dirty_max);
+	const size_t many = (size_t)1 << (sizeof(size_t) > 4 ? 40 : 31);
 
 	for (unsigned patience = 0; patience <= 10; patience++) {
 		size_t last = 0;
 
-		for (size_t after = 1; after < (size_t)1 << 40; after *= 2) {
+		for (size_t after = 1; after < many; after *= 2) {
 			size_t n = hm_ace_look_patiently(after, patience, 0, 2);
 
-			must(n >= after && n <= after << patience && n >= last);
+			must(n >= after && n <= (uint64_t)after << patience && n >= last);
 			must(n <= dirty_max / 2 || n == after);
 			last = n;
 		}
-		must(hm_ace_look_patiently(1 << 20, patience, (size_t)1 << 40, 1) ==
+		must(hm_ace_look_patiently(1 << 20, patience, many, 1) ==
 		     (size_t)1 << (20 + patience));
 	}
 }

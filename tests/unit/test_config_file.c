@@ -178,7 +178,7 @@ static const char *other_value(const struct hm_option_info *row, uint64_t *value
 	hm_text_init(&t, text, sizeof text);
 	*value = row->dflt != row->max ? row->max : row->min;
 	if (row->type[0] == 'T')
-		memset(text, 'x', row->min > 0 ? row->min : 1);
+		memset(text, 'x', row->min > 0 ? (size_t)row->min : 1);
 	else
 		hm_option_value_format(row, *value, &t);
 	return text;

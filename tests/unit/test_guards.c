@@ -392,7 +392,7 @@ START_TEST(foreign_pointers)
 	char *from_libc = malloc(100);
 	void *all[] = { in_bss + 16, on_stack, from_libc, support_raw((const void *)free_pointer),
 			support_raw((const void *)16), support_raw((const void *)-16),
-			support_raw((const void *)((uintptr_t)1 << 47)),
+			support_raw((const void *)((uintptr_t)1 << (sizeof(void *) * 6 - 1))),
 			support_raw((const void *)(UINTPTR_MAX / 3)) };
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

@@ -396,7 +396,7 @@ START_TEST(waiting_slabs)
 	support_in_thread(free_blocks, (void *)200);
 	check_blocks();
 	recount_blocks();
-	(void)hm_holes_look_waiting();
+	(void)hm_given_look_all();
 	recount_blocks();
 	must_say(HM_GUARDS == 2 || HM_SANITIZE || superslab_pages() < full / 3,
 		 "%zu of %zu bytes stay", superslab_pages(), full);

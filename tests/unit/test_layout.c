@@ -67,8 +67,7 @@ static void check_block(struct hm_slab *s, unsigned cls, unsigned k, char *end)
 	must(lead == (tiny && !HM_HEADERLESS ? 1 : 0));
 	must(hm_to_user(b, tiny).p == u.p);
 	must((char *)u.p == first + (size_t)k * c->stride);
-	must(((uintptr_t)u.p - (uintptr_t)s->origin) % ((size_t)1 << 32) ==
-	     (size_t)k * c->stride);
+	must((uint32_t)((uintptr_t)u.p - (uintptr_t)s->origin) == k * c->stride);
 	must((uintptr_t)u.p % HM_ALIGN == 0);
 	must((uintptr_t)u.p % (low < HM_SLAB_SIZE ? low : HM_SLAB_SIZE) == 0);
 	must_say((char *)b.p >= hm_slab_start(s) && (char *)b.p + c->stride <= end,

@@ -10,6 +10,8 @@
 
 #include "base/assert.h"
 
+#include "death.h"
+
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -256,8 +258,9 @@ static size_t words_of_child(char *buf, size_t size, const char *what)
 		hm_die(what, NULL, 0, NULL, 0, NULL, 0);
 	}
 	close(fds[1]);
-	while (len < size && (n = read(fds[0], buf + len, size - len)) > 0)
+	while (len + 1 < size && (n = read(fds[0], buf + len, size - 1 - len)) > 0)
 		len += (size_t)n;
+	len = death_own_words(buf, len);
 	close(fds[0]);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);

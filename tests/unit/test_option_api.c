@@ -208,7 +208,7 @@ static _Atomic bool stop;
 
 static void *allocate(void *arg)
 {
-	uint64_t n = 0;
+	size_t n = 0;
 
 	(void)arg;
 	while (!hm_load_relaxed(&stop)) {

@@ -9,6 +9,8 @@
 #include "os/os.h"
 
 #include "base/atomic.h"
+#include "os/file.h"
+#include "os/output.h"
 
 #include <check.h>
 #include <errno.h>
@@ -18,9 +20,11 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,6 +170,65 @@ START_TEST(populate_on_an_old_kernel)
 }
 END_TEST
 
+/* From here on a call is refused with an error, as by filters that are older than it. */
+static bool forget_call(unsigned number, unsigned error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+/* What is written to and read at start, with and without the newer call. */
+static void look_at_files(void)
+{
+	char path[] = "/tmp/hakmem-test-os.XXXXXX", second[sizeof path + 2];
+	int fd = mkstemp(path);
+	struct hm_file file;
+
+	ck_assert_int_eq(write(fd, "12345", 5), 5);
+	close(fd);
+	errno = ODD_ERRNO;
+	ck_assert_int_eq(hm_file_open(path, &file), HM_FILE_OPEN);
+	ck_assert_uint_eq(file.size, 5);
+	hm_os_close(file.fd);
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	ck_assert_int_eq(hm_file_open(path, &file), HM_FILE_OPEN);
+	ck_assert(!file.is_roots);
+	hm_os_close(file.fd);
+	ck_assert_int_eq(chmod(path, 0600), 0);
+	ck_assert_int_eq(hm_file_open(path, &file), HM_FILE_OPEN);
+	ck_assert(file.is_roots == (geteuid() == 0));
+	hm_os_close(file.fd);
+	ck_assert_int_eq(hm_file_open("/tmp", &file), HM_FILE_IRREGULAR);
+	fd = hm_os_open_append(path);
+	ck_assert_int_ge(fd, 0);
+	hm_os_close(fd);
+	strcpy(second, path);
+	strcat(second, ".2");
+	ck_assert_int_eq(link(path, second), 0);
+	ck_assert_int_eq(hm_os_open_append(path), -1);
+	ck_assert_int_eq(errno, ODD_ERRNO);
+	unlink(second);
+	unlink(path);
+}
+
+START_TEST(files)
+{
+	static const unsigned errors[] = { ENOSYS, EPERM };
+
+	look_at_files();
+	if (_i < 2 && forget_call(SYS_statx, errors[_i]))
+		look_at_files();
+}
+END_TEST
+
 START_TEST(advise)
 {
 	char *p = hm_os_map_aligned(2 * MIB, 2 * MIB, false);
@@ -294,6 +357,7 @@ int main(void)
 	tcase_add_test(t, populate);
 	tcase_add_test(t, how_much_is_resident);
 	tcase_add_test(t, populate_on_an_old_kernel);
+	tcase_add_loop_test(t, files, 0, 3);
 	tcase_add_test(t, advise);
 	tcase_add_test(t, clock_advances);
 	tcase_add_test(t, main_thread);

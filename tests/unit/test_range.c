@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -115,6 +116,17 @@ START_TEST(not_more_than_the_rest)
 }
 END_TEST
 
+/* How many go before one is retained again. */
+static unsigned until_retained(void)
+{
+	for (unsigned n = 0; n < 1000; n++) {
+		ck_assert(hm_range_unmap(map(8 * UNIT, false), 8 * UNIT, false, false, true));
+		if (hm_range_retained() != 0)
+			return n;
+	}
+	return UINT32_MAX;
+}
+
 START_TEST(dropped_when_refused)
 {
 	char *p;
@@ -126,15 +138,30 @@ START_TEST(dropped_when_refused)
 	ck_assert(hm_range_unmap(p, 8 * UNIT, false, false, true));
 	ck_assert_uint_eq(hm_range_drop(), 8 * UNIT);
 	ck_assert(!hm_os_purge(p, UNIT));
-	/* The system is short of them: never again. */
-	p = map(8 * UNIT, false);
-	ck_assert(hm_range_unmap(p, 8 * UNIT, false, false, true));
-	ck_assert_uint_eq(hm_range_retained(), 0);
+	/* The system is short of them: not for a while, and each time for longer. */
+	ck_assert_uint_eq(until_retained(), 64);
+	ck_assert_uint_eq(hm_range_drop(), 8 * UNIT);
+	ck_assert_uint_eq(until_retained(), 128);
+	/* That there was nothing to drop says nothing. */
+	ck_assert_ptr_nonnull(hm_range_take(8 * UNIT, false));
+	ck_assert_uint_eq(hm_range_drop(), 0);
+	ck_assert_uint_eq(until_retained(), 0);
 }
 END_TEST
 
+/* The type of the first argument is not the same in each libc. */
+static int get_limit(bool data, struct rlimit *r)
+{
+	return data ? getrlimit(RLIMIT_DATA, r) : getrlimit(RLIMIT_AS, r);
+}
+
+static int set_limit(bool data, const struct rlimit *r)
+{
+	return data ? setrlimit(RLIMIT_DATA, r) : setrlimit(RLIMIT_AS, r);
+}
+
 /* Where addresses are counted none is kept, and what was kept goes. */
-static void try_limit(__rlimit_resource_t kind)
+static void try_limit(bool data)
 {
 	struct rlimit r;
 	char *p, *q;
@@ -146,9 +173,9 @@ static void try_limit(__rlimit_resource_t kind)
 	q = map(8 * UNIT, false);
 	ck_assert(hm_range_unmap(p, 8 * UNIT, false, false, true));
 	ck_assert_uint_eq(hm_range_retained(), 8 * UNIT);
-	ck_assert_int_eq(getrlimit(kind, &r), 0);
-	r.rlim_cur = (rlim_t)1 << 46;
-	ck_assert_int_eq(setrlimit(kind, &r), 0);
+	ck_assert_int_eq(get_limit(data, &r), 0);
+	r.rlim_cur = sizeof(long) > 4 ? (rlim_t)1 << (sizeof(long) * 6 - 2) : (rlim_t)3 << 30;
+	ck_assert_int_eq(set_limit(data, &r), 0);
 	ck_assert(!hm_os_addresses_are_free());
 	ck_assert(hm_range_unmap(q, 8 * UNIT, false, false, true));
 	ck_assert_uint_eq(hm_range_retained(), 0);
@@ -158,7 +185,7 @@ static void try_limit(__rlimit_resource_t kind)
 
 START_TEST(not_under_limits)
 {
-	try_limit(_i == 0 ? RLIMIT_AS : RLIMIT_DATA);
+	try_limit(_i != 0);
 }
 END_TEST
 
@@ -204,6 +231,29 @@ START_TEST(not_filled_with_memory)
 	ck_assert(!hm_os_purge(p, UNIT));
 	hm_range_fill(p, 4 * UNIT, false);
 	ck_assert_uint_eq(hm_range_retained(), 0);
+}
+END_TEST
+
+/* What was retained when all was locked has memory then: it goes with the next that does not. */
+START_TEST(not_when_all_is_locked)
+{
+	char *p, *q;
+
+	if (!may_retain())
+		return;
+	widen(64 * MIB);
+	p = map(8 * UNIT, false);
+	q = map(8 * UNIT, false);
+	ck_assert(hm_range_unmap(p, 8 * UNIT, false, false, true));
+	ck_assert_uint_eq(hm_range_retained(), 8 * UNIT);
+	/* Sanitizers make mlockall(2) do nothing. */
+	if (HM_SANITIZE || mlockall(MCL_CURRENT) != 0)
+		return;
+	ck_assert(hm_range_unmap(q, 8 * UNIT, false, false, true));
+	ck_assert_uint_eq(hm_range_retained(), 0);
+	ck_assert_int_eq(munlockall(), 0);
+	ck_assert(!hm_os_purge(p, UNIT));
+	ck_assert(!hm_os_purge(q, UNIT));
 }
 END_TEST
 
@@ -260,8 +310,8 @@ START_TEST(few_mappings)
 		size_t at, size;
 
 		state = state * 6364136223846793005u + 1442695040888963407u;
-		at = i < BLOCKS ? i : (state >> 33) % BLOCKS;
-		size = 2 * MIB + (state >> 40) % (6 * MIB);
+		at = i < BLOCKS ? i : (size_t)(state >> 33) % BLOCKS;
+		size = 2 * MIB + (size_t)(state >> 40) % (6 * MIB);
 		if (blocks[at] != NULL)
 			ck_assert(hm_large_free(hm_large_find(blocks[at])));
 		blocks[at] = large(size);
@@ -291,6 +341,7 @@ int main(void)
 	tcase_add_loop_test(c, not_under_limits, 0, 2);
 	tcase_add_test(c, not_with_memory);
 	tcase_add_test(c, not_filled_with_memory);
+	tcase_add_test(c, not_when_all_is_locked);
 	tcase_add_test(c, refused_whole);
 	tcase_add_test(c, few_mappings);
 	suite_add_tcase(s, c);

@@ -82,7 +82,7 @@ START_TEST(owned_push_and_take)
 		must(hm_remote_take(s) == 0);
 		must(!hm_remote_claim_dormant(s));
 		if (half > 0) {
-			must(push(s, 0, half) == HM_PUSH_DONE);
+			must(push(s, 0, half) == HM_PUSH_OWNED);
 			expect(s, HM_REMOTE_OWNED, half, half, n, 0);
 			must(!hm_remote_claim_dormant(s));
 			expect(s, HM_REMOTE_OWNED, half, half, n, 0);
@@ -90,7 +90,7 @@ START_TEST(owned_push_and_take)
 			expect(s, HM_REMOTE_OWNED, 0, 0, n - half, half);
 		}
 		for (unsigned k = half; k < n; k++)
-			must(push(s, k, 1) == HM_PUSH_DONE);
+			must(push(s, k, 1) == HM_PUSH_OWNED);
 		expect(s, HM_REMOTE_OWNED, n - half, n - half, n - half, half);
 		must(hm_remote_take(s) == n - half);
 		expect(s, HM_REMOTE_OWNED, 0, 0, 0, n);
@@ -111,7 +111,7 @@ START_TEST(dormant_is_claimed_by_a_push)
 		expect(s, HM_REMOTE_OWNED, 0, 0, n - some, some);
 		must(hm_slab_valid(s));
 		if (some < n)
-			must(push(s, some, n - some) == HM_PUSH_DONE && hm_remote_take(s) > 0);
+			must(push(s, some, n - some) == HM_PUSH_OWNED && hm_remote_take(s) > 0);
 		expect(s, HM_REMOTE_OWNED, 0, 0, 0, n);
 		/* All of it in one push. */
 		hm_slab_detach(s);
@@ -144,7 +144,7 @@ START_TEST(giving_up_fails_when_blocks_came)
 		struct hm_slab *s = full_slab(cls);
 		unsigned n = s->capacity;
 
-		must(push(s, 0, 1) == HM_PUSH_DONE);
+		must(push(s, 0, 1) == HM_PUSH_OWNED);
 		must(!hm_remote_sleep(s));
 		expect(s, HM_REMOTE_OWNED, 1, 1, n, 0);
 		must(!hm_remote_wait(s));
@@ -164,7 +164,7 @@ static void fill_waiting(struct hm_slab *s, unsigned step)
 {
 	unsigned n = s->capacity, wake = hm_classes[s->cls].wake, home = 1, wakes = 0;
 
-	must(push(s, 0, 1) == HM_PUSH_DONE && hm_remote_take(s) == 1);
+	must(push(s, 0, 1) == HM_PUSH_OWNED && hm_remote_take(s) == 1);
 	must(hm_remote_wait(s));
 	while (home < n) {
 		unsigned k = step < n - home ? step : n - home;
@@ -198,7 +198,7 @@ START_TEST(waiting_wakes_once_and_ends)
 		for (unsigned step = most < 20 ? 1 : most / 9; step <= most; step += 1 + most / 7)
 			fill_waiting(s, step);
 		/* Claimed half way. */
-		must(push(s, 0, 1) == HM_PUSH_DONE && hm_remote_take(s) == 1);
+		must(push(s, 0, 1) == HM_PUSH_OWNED && hm_remote_take(s) == 1);
 		must(hm_remote_wait(s));
 		if (s->capacity > 2) {
 			enum hm_push what = push(s, 1, 1);
@@ -241,7 +241,7 @@ static void model_push(struct model *m, uint64_t *state)
 	unsigned n = m->s->capacity, from = (unsigned)support_below(state, n), k = 0;
 	unsigned wake = n - hm_classes[m->s->cls].wake;
 	unsigned most = 1 + (unsigned)support_below(state, n);
-	enum hm_push what, expected = HM_PUSH_DONE;
+	enum hm_push what, expected = m->state == OWNED ? HM_PUSH_OWNED : HM_PUSH_DONE;
 
 	while (from + k < n && k < most && m->out[from + k])
 		m->out[from + k++] = false;
@@ -348,7 +348,7 @@ static struct {
 	struct hm_slab *s;
 	unsigned threads, chain;
 	pthread_barrier_t start;
-	_Atomic unsigned outcomes[4];
+	_Atomic unsigned outcomes[5];
 	_Atomic unsigned running;
 } race;
 

@@ -113,12 +113,12 @@ START_TEST(given_up_with_blocks_on_the_way)
 	struct hm_slab *s = slab_with(4, 0);
 	unsigned n = s->capacity;
 
-	must(push(s, 0) == HM_PUSH_DONE);
+	must(push(s, 0) == HM_PUSH_OWNED);
 	hm_waiting_give_up(s);
 	must(listed_in(s) == 4 && adopt(4) == s);
 	is_mine(s, 1);
 	for (unsigned k = 1; k < n; k++)
-		must(push(s, k) == HM_PUSH_DONE);
+		must(push(s, k) == HM_PUSH_OWNED);
 	hm_waiting_give_up(s);
 	must(in_pool(s));
 
