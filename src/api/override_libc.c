@@ -162,7 +162,7 @@ const struct hm_os_thread_names hm_os_static_names = {
 extern __typeof__(dlsym) dlsym __attribute__((weak));
 #endif
 
-static void *next(const char *name)
+HM_START_CODE static void *next(const char *name)
 {
 	void *(*look_up)(void *, const char *) = dlsym;
 
@@ -170,7 +170,7 @@ static void *next(const char *name)
 }
 
 /* A function pointer out of an object pointer, as POSIX says that dlsym is used. */
-__attribute__((constructor)) static void find_next(void)
+__attribute__((constructor)) HM_START_CODE static void find_next(void)
 {
 	*(void **)&hm_next_free = next("free");
 	*(void **)&hm_next_usable = next("malloc_usable_size");

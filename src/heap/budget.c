@@ -65,7 +65,7 @@ void hm_budget_reset(struct hm_heap *h)
 	h->patience = hm_ace_state_patience();
 }
 
-void hm_budget_start(void)
+HM_START_CODE void hm_budget_start(void)
 {
 	const char *text = hm_option_text(hm_options.ace_state);
 

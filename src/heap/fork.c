@@ -16,14 +16,13 @@
 #include "heap/heap.h"
 #include "heap/profile.h"
 #include "os/lock.h"
+#include "os/thread.h"
 #include "policy/limit.h"
 #include "pool/large.h"
 #include "pool/pool.h"
 #include "pool/range.h"
 #include "pool/waiting.h"
 #include "space/registry.h"
-
-#include <pthread.h>
 
 static void before(void)
 {
@@ -65,14 +64,7 @@ static void in_child(void)
 	hm_background_in_child();
 }
 
-/*
- * What pthread_atfork says whose handlers these are. The compiler's start files have one, and the
- * shared library is linked without them; where they are, theirs counts.
- */
-extern void *__dso_handle __attribute__((weak, visibility("hidden")));
-void *__dso_handle = &__dso_handle;
-
-void hm_fork_start(void)
+HM_START_CODE void hm_fork_start(void)
 {
-	pthread_atfork(before, in_parent, in_child);
+	hm_os_at_fork(before, in_parent, in_child);
 }

@@ -66,7 +66,7 @@ static struct {
 	char *chunk, *chunk_end; /* memory for more heaps */
 	pthread_key_t key;
 	bool have_key;
-} heaps = { .lock = HM_LOCK_INIT(HM_RANK_HEAPS) };
+} heaps HM_START_DATA = { .lock = HM_LOCK_INIT(HM_RANK_HEAPS) };
 
 #define HEAP_CHUNK ((size_t)64 << 10)
 #define HEAP_STRIDE hm_align_up(sizeof(struct hm_heap), HEAP_ALIGN)
@@ -304,7 +304,7 @@ static void at_thread_exit(void *arg)
 	release_heap(h);
 }
 
-void hm_thread_start(void)
+HM_START_CODE void hm_thread_start(void)
 {
 	pthread_key_t key;
 
@@ -312,7 +312,7 @@ void hm_thread_start(void)
 		return;
 	heaps.key = key;
 	heaps.have_key = true;
-	if (!hm_heap_is_static(hm_tls_heap))
+	if (hm_tls_heap != &hm_empty_heap && !hm_heap_is_static(hm_tls_heap))
 		watch_exit(hm_tls_heap);
 }
 

@@ -19,8 +19,8 @@
 /* Two names and six values fit; a long path is cut. */
 #define LINE_SIZE 384
 
-void (*hm_next_free)(void *p);
-size_t (*hm_next_usable)(void *p);
+void (*hm_next_free)(void *p) HM_START_DATA;
+size_t (*hm_next_usable)(void *p) HM_START_DATA;
 
 /* What the pointer turned out to be. */
 struct finding {

@@ -41,7 +41,7 @@ static bool look_at(int fd, struct hm_file *out)
 	return true;
 }
 
-enum hm_file_kind hm_file_open(const char *path, struct hm_file *out)
+HM_START_CODE enum hm_file_kind hm_file_open(const char *path, struct hm_file *out)
 {
 	int saved = errno;
 	enum hm_file_kind kind = HM_FILE_OPEN;

@@ -16,10 +16,10 @@
 
 /* Before the constructor no program has confined itself. */
 enum { UNKNOWN, NONE, FILTERED };
-static _Atomic uint8_t at_start;
+static _Atomic uint8_t at_start HM_START_DATA;
 
 /* A kernel without filters says EINVAL; what else is refused, a filter refuses. */
-bool hm_os_is_filtered(void)
+HM_START_CODE bool hm_os_is_filtered(void)
 {
 	int saved = errno;
 	long mode = syscall(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0);
@@ -29,7 +29,7 @@ bool hm_os_is_filtered(void)
 	return is;
 }
 
-void hm_os_filter_start(void)
+HM_START_CODE void hm_os_filter_start(void)
 {
 	hm_store_relaxed(&at_start, hm_os_is_filtered() ? FILTERED : NONE);
 }

@@ -31,10 +31,10 @@ enum hm_rank {
 
 struct hm_lock {
 	_Atomic uint32_t word; /* 0 free, 1 taken, 2 taken with sleepers */
-	uint32_t rank;
+	uint32_t rank; /* full guard builds; else 0, so that what has a lock is not in .data */
 };
 
-#define HM_LOCK_INIT(rank_) { 0, (rank_) }
+#define HM_LOCK_INIT(rank_) { 0, HM_GUARDS == 2 ? (rank_) : 0 }
 
 void hm_lock_take_slow(struct hm_lock *l);
 void hm_lock_wake(struct hm_lock *l);

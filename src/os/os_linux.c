@@ -408,7 +408,7 @@ uint64_t hm_os_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-bool hm_os_is_secure(void)
+HM_START_CODE bool hm_os_is_secure(void)
 {
 	return getauxval(AT_SECURE) != 0;
 }

@@ -1,8 +1,8 @@
 /*
- * thread.c - a thread of the library's own: making one, and how it sleeps.
+ * thread.c - a thread of the library's own: making one, and how it sleeps; handlers of fork.
  *
  * owns: the functions that were found.
- * called from: heap/background.c.
+ * called from: heap/background.c, heap/fork.c.
  */
 #include "base/base.h"
 #include "os/thread.h"
@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/types.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -178,4 +179,27 @@ bool hm_os_futex_wait_ms(uint32_t *word, uint32_t expected, uint64_t ms)
 
 	errno = saved;
 	return can;
+}
+
+/*
+ * What pthread_atfork says whose handlers these are. The compiler's start files have one, and the
+ * shared library is linked without them; where they are, theirs counts.
+ */
+extern void *__dso_handle __attribute__((weak, visibility("hidden")));
+void *__dso_handle = &__dso_handle;
+
+#if defined(__GLIBC__)
+/* All that glibc's pthread_atfork calls, which would be on a page of our text of its own. */
+int __register_atfork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void),
+		      void *dso);
+#endif
+
+HM_START_CODE void hm_os_at_fork(void (*before)(void), void (*in_parent)(void),
+				 void (*in_child)(void))
+{
+#if defined(__GLIBC__)
+	(void)__register_atfork(before, in_parent, in_child, __dso_handle);
+#else
+	(void)pthread_atfork(before, in_parent, in_child);
+#endif
 }

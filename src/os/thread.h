@@ -56,6 +56,9 @@ int hm_os_process(void);
 /* The calling thread's number. */
 int hm_os_thread_number(void);
 
+/* pthread_atfork. */
+void hm_os_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+
 #define HM_FOREVER UINT64_MAX
 
 /* As hm_os_futex_wait, for so many milliseconds at most. False: the kernel refuses to. */

@@ -31,13 +31,12 @@ const char *hm_config_system = HM_SYSCONFDIR "/hakmem.conf";
 struct hm_config_view hm_config_view = { .root = "" };
 
 static struct {
-	char room[ROOM];
-	size_t used;
+	size_t used; /* of files_text */
 	unsigned files;
 	bool secure;
 	bool has_path, asked_path;
-	char path[HM_PATH_SIZE]; /* the program's */
-} reading;
+} reading HM_START_DATA;
+static char files_text[ROOM], path_buffer[HM_PATH_SIZE]; /* the files, the program */
 
 /* A file, on the stack of those that include each other. */
 struct source {
@@ -106,9 +105,9 @@ static const char *program_path(void)
 		return hm_config_view.program;
 	if (!reading.asked_path) {
 		reading.asked_path = true;
-		reading.has_path = hm_program_path(reading.path);
+		reading.has_path = hm_program_path(path_buffer);
 	}
-	return reading.has_path ? reading.path : NULL;
+	return reading.has_path ? path_buffer : NULL;
 }
 
 /* A program with rights of its own is not called what its caller likes. */
@@ -194,7 +193,7 @@ static size_t read_text(const struct source *f, int fd, char *text, size_t room)
 	return len;
 }
 
-static bool may_open(const struct source *f)
+HM_START_CODE static bool may_open(const struct source *f)
 {
 	if (f->depth >= DEPTH_MAX)
 		report(f, 0, NULL, "included too deep");
@@ -205,7 +204,7 @@ static bool may_open(const struct source *f)
 	return false;
 }
 
-static bool open_file(const struct source *f, bool required, struct hm_file *file)
+HM_START_CODE static bool open_file(const struct source *f, bool required, struct hm_file *file)
 {
 	static const char *const why[] = {
 		[HM_FILE_MISSING] = "there is no such file",
@@ -226,13 +225,13 @@ static bool open_file(const struct source *f, bool required, struct hm_file *fil
 	return false;
 }
 
-static void read_file(struct source *f, bool required)
+HM_START_CODE static void read_file(struct source *f, bool required)
 {
 	size_t used = reading.used;
 	struct hm_config_reader r;
 	struct hm_config_line line;
 	struct hm_file file;
-	char *text = reading.room + used;
+	char *text = files_text + used;
 	size_t len;
 
 	if (!may_open(f) || !open_file(f, required, &file))
@@ -305,7 +304,7 @@ static void include_all(const struct source *by, char *path, const char *pattern
 	struct names all = { .pattern = pattern };
 	struct source dir = included(by, path);
 
-	all.slots = (char(*)[HM_NAME_SIZE])(void *)(reading.room + used);
+	all.slots = (char(*)[HM_NAME_SIZE])(void *)(files_text + used);
 	all.max = (unsigned)((ROOM - used) / HM_NAME_SIZE);
 	if (all.max > NAMES_MAX)
 		all.max = NAMES_MAX;
@@ -356,7 +355,7 @@ static void include(const struct source *by, const struct hm_config_line *line)
 	}
 }
 
-static void start(const char *path, enum hm_option_source level, bool required)
+HM_START_CODE static void start(const char *path, enum hm_option_source level, bool required)
 {
 	struct source f = { .path = path, .level = level, .applies = true };
 
@@ -364,7 +363,7 @@ static void start(const char *path, enum hm_option_source level, bool required)
 	read_file(&f, required);
 }
 
-void hm_config_read_system(bool secure)
+HM_START_CODE void hm_config_read_system(bool secure)
 {
 	reading.secure = secure;
 	start(hm_config_system, HM_FROM_FILE, false);

@@ -174,7 +174,7 @@ static void read_environment(void)
 		report_unknown();
 }
 
-void hm_options_read(void)
+HM_START_CODE void hm_options_read(void)
 {
 	bool secure = hm_os_is_secure();
 	/* The usual process sets none, and pays one walk instead of one for each row. */

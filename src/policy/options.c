@@ -173,7 +173,7 @@ static bool is_preset(const char *word)
 	return hm_options_parse("preset", word, &v) && v == hm_options.preset;
 }
 
-void hm_options_apply_preset(void)
+HM_START_CODE void hm_options_apply_preset(void)
 {
 	static const struct hm_option_origin from = { .source = HM_FROM_PRESET };
 

@@ -341,7 +341,7 @@ static void close_box(void)
 	channel.process = 0;
 }
 
-void hm_channel_start(void)
+HM_START_CODE void hm_channel_start(void)
 {
 	static const struct hm_background_service service = { hm_channel_serve, close_box };
 

@@ -79,7 +79,7 @@ static void on_signal(int sig)
 	hm_background_wake();
 }
 
-void hm_dump_start(void)
+HM_START_CODE void hm_dump_start(void)
 {
 	const char *name = hm_option_text(hm_options.stats_file);
 	struct hm_text t;
