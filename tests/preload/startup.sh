@@ -1,11 +1,12 @@
 #!/bin/bash
-# What starting a process costs: system calls against preloading an empty library, files that are
-# read, resident and reserved memory against glibc's.
+# What starting a process costs: system calls and page faults against preloading an empty library,
+# files that are read, resident and reserved memory against glibc's.
 [ -n "${BASH_VERSION-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/lib.sh"
 [ "${HM_PREWARM:-0}" = 0 ] || skip "this build takes memory at start, as it was told"
 
 more_calls=6      # than an empty library
+more_faults=6     # pages touched
 more_own=160      # KiB than glibc's malloc: not shared with other processes
 more_resident=400 # the library's file besides, which all share; the kernel maps 64 KiB around a page
 more_reserved=65536
@@ -53,6 +54,14 @@ else
 	else
 		ok "nothing is written, no thread or process setting made"
 	fi
+fi
+
+compile faults
+base=$(LD_PRELOAD=$tmp/empty.so "$tmp/faults" /bin/true) &&
+	with=$(LD_PRELOAD=$lib "$tmp/faults" /bin/true) || hard_error "true does not run"
+name="page faults of true: $base with an empty library, $with with hakmem"
+if [ "$with" -le $((base + more_faults)) ]; then ok "$name"; else
+	bad "$name, at most $more_faults more"
 fi
 
 # of a process that sleeps: FIELD of its status, in KiB, the median of five
