@@ -497,14 +497,17 @@ a_server() {
 	local i before after
 	command -v redis-server redis-cli >/dev/null || { left_out "redis-server" "is not there"; return; }
 	mkdir "$tmp/redis"
-	env LD_PRELOAD="$lib" HAKMEM_EXPOSE=yes redis-server --port 0 --unixsocket "$tmp/redis/socket" --save '' \
+	# What is freed stays until it is told to go.
+	env LD_PRELOAD="$lib" HAKMEM_EXPOSE=yes HAKMEM_PURGE_DELAY=600000 redis-server --port 0 --unixsocket "$tmp/redis/socket" --save '' \
 		--dir "$tmp/redis" >"$tmp/redis/log" 2>&1 &
 	pid=$!
 	for i in $(seq 200); do
 		[ "$(redis-cli -s "$tmp/redis/socket" ping 2>/dev/null)" = PONG ] && break
 		sleep 0.05
 	done
-	redis-cli -s "$tmp/redis/socket" eval 'for i = 1, 40000 do redis.call("set", "k" .. i, string.rep("x", 500 + i % 700)) end' 0 >/dev/null
+	awk 'BEGIN { for (i = 1; i <= 1000; i++) x = x "x"
+		for (i = 1; i <= 40000; i++) print "set k" i " " substr(x, 1, 200 + i % 700) }' |
+		redis-cli -s "$tmp/redis/socket" --pipe >/dev/null
 	ctl "$pid" stats
 	shows "redis-server: stats" '^  blocks  *[1-9][0-9]{4}'
 	redis-cli -s "$tmp/redis/socket" flushall >/dev/null
@@ -512,7 +515,8 @@ a_server() {
 	shows "redis-server: purge" '^given back  *[0-9]'
 	before=$(sed -n 's/^resident before  *//p' "$tmp/out")
 	after=$(sed -n 's/^resident after  *//p' "$tmp/out")
-	[ "${after:-0}" -gt 0 ] && [ $((after * 10)) -lt $((before * 9)) ] && ok "redis-server: resident $after" ||
+	# Most went when it was freed.
+	[ "${after:-0}" -gt 0 ] && [ $((after + (1 << 20))) -lt "$before" ] && ok "redis-server: resident $after" ||
 		bad "redis-server: resident $after" "$tmp/out"
 	ctl "$pid" set purge_delay=77
 	ctl "$pid" get purge_delay
