@@ -74,7 +74,9 @@ prints=(
 	'^[1-9][0-9]{3,} bytes given back$'
 	'^made room$'
 	"^hakmem $(sed -n 's/^#define HAKMEM_VERSION_STRING "\(.*\)"/\1/p' "$header")( .* = .*)+$"
+	'^hakmem-prof profile$'
 )
+cd "$tmp" || hard_error "no folder"
 count=0
 for file in "$tmp"/example*.c; do
 	# shellcheck disable=SC2086
@@ -93,5 +95,8 @@ for file in "$tmp"/example*.c; do
 	fi
 	count=$((count + 1))
 done
+# live objects and bytes, then all that were allocated
+grep -qE '^heap profile: +10: 1[0-9]{4} \[100: 1[0-9]{5}\]' "$tmp/profile" && ok "its profile" ||
+	bad "its profile" "$(head -n 3 "$tmp/profile")"
 [ "$count" = "${#prints[@]}" ] && ok "$count examples" || bad "$count examples, not ${#prints[@]}"
 finish
