@@ -32,6 +32,14 @@ root_clean() {
 trap root_clean EXIT
 trap 'exit 130' INT TERM HUP
 
+# needs_of DEB...: what they depend on besides each other.
+needs_of() {
+	local deb
+	for deb; do
+		dpkg-deb -f "$deb" Depends | tr ',' '\n'
+	done | sed -E 's/^ *//; s/[ :(|].*//' | grep -vE '^(lib)?hakmem|^libc6$|^$' | sort -u | paste -sd ' '
+}
+
 # make_root PACKAGES: a fresh system of this machine's release with these in it, at $tmp/root.
 make_root() {
 	local suite=${HM_DEBIAN_SUITE:-$(. /etc/os-release && echo "${VERSION_CODENAME-}")} sources name
