@@ -126,6 +126,22 @@ static _Unwind_Reason_Code pass_over(struct _Unwind_Context *c, void *arg)
 }
 
 /*
+ * Whether the unwinder's own search for a function's table is the one it calls. On i386 glibc has
+ * an older one under the same name and version, with a lock, and is found first.
+ */
+static bool finds_by_itself(void)
+{
+	void *(*look_up)(void *, const char *, const char *) = NULL;
+	const void *find;
+
+	*(void **)&look_up = sym(RTLD_DEFAULT, "dlvsym");
+	if (look_up == NULL)
+		return false;
+	find = look_up(RTLD_DEFAULT, "_Unwind_Find_FDE", "GCC_3.0");
+	return find == NULL || is_in(&unwinder.code, (uintptr_t)find);
+}
+
+/*
  * It takes no lock when it asks glibc for a function's table by _dl_find_object. One that asks by
  * dl_iterate_phdr is of no use here. It stays loaded.
  */
@@ -150,6 +166,8 @@ static bool open_unwinder(void)
 	if (unwinder.backtrace == NULL || unwinder.ip == NULL || unwinder.cfa == NULL)
 		return false;
 	unwinder.code = mapping_of((uintptr_t)unwinder.backtrace);
+	if (!finds_by_itself())
+		return false;
 	(void)unwinder.backtrace(pass_over, NULL);
 	return true;
 }
@@ -205,10 +223,10 @@ static _Unwind_Reason_Code add_unwound(struct _Unwind_Context *c, void *arg)
 
 	/* The outermost frame, or a table that leads nowhere. */
 	if (pc < FIRST_PAGE || (pc == l->last_pc && cfa == l->last_cfa))
-		return _URC_NORMAL_STOP;
+		return _URC_END_OF_STACK;
 	l->last_pc = pc;
 	l->last_cfa = cfa;
-	return add(l, pc) ? _URC_NO_REASON : _URC_NORMAL_STOP;
+	return add(l, pc) ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
 /* Two words, of any address. */
