@@ -294,13 +294,13 @@ static void at_thread_exit(void *arg)
 		return;
 	if (!h->exiting) {
 		h->exiting = true;
+		hm_budget_leave(h);
 		hm_release_caches(h);
 		pthread_setspecific(heaps.key, h);
 		return;
 	}
 	hm_tls_heap = &hm_late_heap;
 	hm_release_all(h);
-	hm_budget_leave(h);
 	release_heap(h);
 }
 
