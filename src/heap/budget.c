@@ -44,7 +44,10 @@ static void begin(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
 
-	set(h, cls, hm_ace_state_budget(cls, h->share));
+	unsigned budget = hm_ace_state_budget(cls, h->share);
+
+	if (budget != bin->budget)
+		set(h, cls, budget);
 	h->sll[cls].budget = hm_budget_countdown(bin->budget);
 	bin->mark.p = NULL;
 	bin->rearmed = 0;
@@ -62,7 +65,7 @@ void hm_budget_reset(struct hm_heap *h)
 		begin(h, cls);
 	}
 	memset(h->touched, 0, sizeof(h->touched));
-	h->patience = hm_ace_state_patience();
+	h->patience = h->rest_patience = hm_ace_state_patience();
 }
 
 HM_START_CODE void hm_budget_start(void)
@@ -90,7 +93,7 @@ void hm_budget_begin_again(struct hm_heap *h)
 			begin(h, i * 64 + hm_ctz64(m));
 		h->touched[i] = 0;
 	}
-	h->patience = hm_ace_state_patience();
+	h->patience = h->rest_patience = hm_ace_state_patience();
 }
 
 /* What a heap like this should begin with: what went home of late the next one wants back. */
@@ -103,18 +106,43 @@ static unsigned wanted(const struct hm_heap *h, unsigned cls)
 	return bin->budget;
 }
 
+/* Half of it would have been spent. So what fell by half does not soon rise again. */
+static bool is_of_use(const struct hm_heap *h, unsigned cls)
+{
+	const struct hm_bin *bin = &h->bins[cls];
+
+	return bin->mark.p != NULL || h->sll[cls].budget < bin->budget / 2;
+}
+
+/* A short life may have had looks of one kind only. */
+static unsigned patience_of(const struct hm_heap *h)
+{
+	unsigned all = hm_ace_patience(h->patience, h->purged, h->wanted);
+	unsigned resting = hm_ace_patience(h->rest_patience, h->rest_purged, h->rest_wanted);
+
+	return all > resting ? all : resting;
+}
+
 void hm_budget_leave(const struct hm_heap *h)
 {
+	bool moved = false;
+
 	if (hm_options.ace != HM_ACE_ON)
 		return;
-	hm_ace_state_learn_patience(hm_ace_patience(h->patience, h->purged, h->wanted), h->looked);
+	hm_ace_state_learn_patience(patience_of(h), h->looked);
+	if (!hm_ace_state_asks())
+		return;
 	for (unsigned i = 0; i < HM_CLASS_WORDS; i++) {
 		for (uint64_t m = h->touched[i] | hm_ace_state_raised(i); m != 0; m &= m - 1) {
-			unsigned cls = i * 64 + hm_ctz64(m);
+			unsigned cls = i * 64 + hm_ctz64(m), budget = wanted(h, cls);
+			bool used = is_of_use(h, cls);
 
-			hm_ace_state_learn(cls, wanted(h, cls), h->bins[cls].mark.p != NULL);
+			if (!hm_ace_state_stays(cls, budget, used))
+				moved |= hm_ace_state_learn(cls, budget, used);
 		}
 	}
+	if (moved)
+		hm_ace_state_moved();
 }
 
 void hm_budget_sweep(struct hm_heap *h)

@@ -34,7 +34,7 @@ void hm_budget_start(void);
 /* The same for the heap of a thread that ended. */
 void hm_budget_begin_again(struct hm_heap *h);
 
-/* The heap's thread ends: what it has learned is for those that come. */
+/* The heap's thread ends, and its lists are as it left them: what it learned is for later ones. */
 void hm_budget_leave(const struct hm_heap *h);
 
 /*

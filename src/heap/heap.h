@@ -114,6 +114,9 @@ struct hm_heap {
 	size_t given_all, given_max;
 	size_t purged, wanted; /* bytes of holes: by the last look, and taken again since */
 	unsigned patience;
+	/* The same of looks at classes that rest. */
+	size_t rest_purged, rest_wanted;
+	unsigned rest_patience;
 	size_t budgets; /* bytes of all classes' budgets */
 	uint64_t touched[HM_CLASS_WORDS]; /* bits: classes that spent theirs, or had it changed */
 	uint32_t version; /* of the state that it began with (policy/ace_state.h) */

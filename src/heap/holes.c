@@ -37,10 +37,14 @@ static size_t purge(struct hm_heap *h, struct hm_slab *s, unsigned fresh)
 	size_t bytes = hm_hole_purge(s, fresh);
 
 	hm_remote_of(s)->waited = false;
-	h->purged += bytes;
+	hm_remote_of(s)->rested = h->look.resting;
 	hm_count_add(&h->holed, bytes);
-	if (h->look.resting)
+	if (h->look.resting) {
+		h->rest_purged += bytes;
 		hm_freed_less(h, bytes);
+	} else {
+		h->purged += bytes;
+	}
 	return bytes;
 }
 
@@ -122,10 +126,14 @@ static unsigned enter_class(struct hm_heap *h, unsigned cls)
 
 /*
  * Only at classes that nobody asked for blocks since the last look: their pages are not wanted
- * soon, so no patience is due. The others' lists stay.
+ * soon. But of many short looks few see a class used: so these have a patience of their own. The
+ * others' lists stay.
  */
 static void begin_resting(struct hm_heap *h)
 {
+	h->rest_patience = hm_ace_patience(h->rest_patience, h->rest_purged, h->rest_wanted);
+	h->rest_purged = h->rest_wanted = 0;
+	h->looked = true;
 	hm_count_add(&h->looks, 1);
 	h->look = (struct hm_look){ .busy = true, .resting = true };
 	enter_class(h, 0);
@@ -213,7 +221,7 @@ static void begin_if_due(struct hm_heap *h)
 		h->rested = h->freed;
 	if (h->freed - h->seen >= hm_ace_look_patiently(after, h->patience, live, heaps))
 		begin(h);
-	else if (h->freed - h->rested >= after / RESTING_OFTENER)
+	else if ((h->freed - h->rested) >> h->rest_patience >= after / RESTING_OFTENER)
 		begin_resting(h);
 	else
 		h->freed_max = h->freed + hm_ace_look_least(heaps);

@@ -34,6 +34,17 @@ static void bind_bound(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
 	bin->bound = s;
 }
 
+/* Of one of the slab's holes so many bytes are handed out again: who made it learns. */
+static void hole_wanted(struct hm_heap *h, const struct hm_remote *r, size_t bytes)
+{
+	if (r->waited)
+		hm_given_wanted(bytes);
+	else if (r->rested)
+		h->rest_wanted += bytes;
+	else
+		h->wanted += bytes;
+}
+
 /* All blocks of the slab that are free go on the list, which is empty. */
 static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
 {
@@ -45,10 +56,7 @@ static bool detach(struct hm_heap *h, unsigned cls, struct hm_slab *s)
 
 		if (n == 0)
 			return false;
-		if (hm_remote_of(s)->waited)
-			hm_given_wanted(n * (size_t)hm_classes[cls].stride);
-		else
-			h->wanted += n * (size_t)hm_classes[cls].stride;
+		hole_wanted(h, hm_remote_of(s), n * (size_t)hm_classes[cls].stride);
 	}
 	hm_assert(hm_slab_valid(s));
 	hm_freed_less(h, counted * (size_t)hm_classes[cls].stride);

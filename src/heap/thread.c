@@ -78,6 +78,7 @@ static void reset_looks(struct hm_heap *h)
 	h->turned_max = hm_ace_look_turned(0, hm_heaps_in_use(), hm_ace_state_patience());
 	h->turned = 0;
 	h->purged = h->wanted = 0;
+	h->rest_purged = h->rest_wanted = 0;
 	h->looked = h->look.busy = false;
 }
 
@@ -294,13 +295,13 @@ static void at_thread_exit(void *arg)
 		return;
 	if (!h->exiting) {
 		h->exiting = true;
+		hm_budget_leave(h);
 		hm_release_caches(h);
 		pthread_setspecific(heaps.key, h);
 		return;
 	}
 	hm_tls_heap = &hm_late_heap;
 	hm_release_all(h);
-	hm_budget_leave(h);
 	release_heap(h);
 }
 

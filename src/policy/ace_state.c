@@ -17,20 +17,20 @@
 #define RISE 2
 #define FALL 32
 
-/* Of votes: the classes' budgets, then the patience. */
-enum { PATIENCE = HM_CLASSES, KNOBS };
+/* After so many that moved nothing one in so many is asked, until one does. */
+#define SETTLED FALL
+#define ASK_ONE_IN 4
+
+struct hm_ace_value hm_ace_values[HM_CLASSES];
 
 static struct {
-	_Atomic int16_t over[HM_CLASSES];
-	_Atomic int8_t votes[KNOBS]; /* above 0: that it rises */
-	/* The most that any heap had. */
-	_Atomic int16_t most[HM_CLASSES];
-	_Atomic uint8_t most_patience;
-	_Atomic uint8_t patience;
+	_Atomic uint8_t patience, most_patience;
+	_Atomic int8_t patience_votes;
 	/* Of what is over, as of the last change; and how many there were. */
 	_Atomic size_t bytes;
 	_Atomic uint64_t raised[HM_CLASS_WORDS];
 	_Atomic uint32_t version;
+	_Atomic uint32_t since; /* heaps that ended since the last change */
 } state;
 
 /* Blocks with a span each do not count: they are kept of one class at a time (release.c). */
@@ -44,19 +44,8 @@ static size_t bytes_of(unsigned cls, int over)
 void hm_ace_state_get(struct hm_ace_state *out)
 {
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-		out->over[cls] = hm_load_relaxed(&state.most[cls]);
+		out->over[cls] = hm_load_relaxed(&hm_ace_values[cls].most);
 	out->patience = hm_load_relaxed(&state.most_patience);
-}
-
-unsigned hm_ace_state_budget(unsigned cls, unsigned share)
-{
-	int over = hm_load_relaxed(&state.over[cls]);
-
-	if (hm_options.ace == HM_ACE_OFF)
-		return hm_classes[cls].budget;
-	if (over > 0)
-		over = (int)(((unsigned)over * share + HM_ACE_WHOLE / 2) / HM_ACE_WHOLE);
-	return (unsigned)(hm_classes[cls].first + over);
 }
 
 unsigned hm_ace_state_patience(void)
@@ -94,7 +83,7 @@ static void sum_up(void)
 	size_t bytes = 0;
 
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
-		int over = hm_load_relaxed(&state.over[cls]);
+		int over = hm_load_relaxed(&hm_ace_values[cls].over);
 
 		bytes += bytes_of(cls, over);
 		if (over > 0)
@@ -106,30 +95,36 @@ static void sum_up(void)
 	hm_add_relaxed(&state.version, 1);
 }
 
-static void move(unsigned cls, int over)
+void hm_ace_state_moved(void)
 {
-	hm_store_relaxed(&state.over[cls], (int16_t)over);
+	hm_store_relaxed(&state.since, 0);
 	sum_up();
 }
 
-static void rise(unsigned cls, int over, int ended)
+bool hm_ace_state_asks(void)
 {
-	int budget = hm_classes[cls].first + over, more = over + (budget == 0 ? 1 : budget);
-	size_t bytes = hm_load_relaxed(&state.bytes) - bytes_of(cls, over);
+	uint32_t since = hm_load_relaxed(&state.since);
 
-	if (more > ended)
-		more = ended;
-	if (bytes + bytes_of(cls, more) <= bound(1))
-		move(cls, more);
+	hm_store_relaxed(&state.since, since + 1);
+	return since < SETTLED || since % ASK_ONE_IN == 0;
+}
+
+/* The sum is about right until hm_ace_state_moved. */
+static void move(unsigned cls, int over)
+{
+	size_t less = bytes_of(cls, hm_load_relaxed(&hm_ace_values[cls].over));
+
+	hm_store_relaxed(&hm_ace_values[cls].over, (int16_t)over);
+	hm_store_relaxed(&state.bytes, hm_load_relaxed(&state.bytes) + bytes_of(cls, over) - less);
 }
 
 /*
  * One more heap says higher (1), lower (-1) or neither: which way the value goes now. Each that
  * says otherwise takes back all that was said before.
  */
-static int vote(unsigned knob, int says)
+static int vote(_Atomic int8_t *of, int says)
 {
-	int before = hm_load_relaxed(&state.votes[knob]), votes = 0, goes = 0;
+	int before = hm_load_relaxed(of), votes = 0, goes = 0;
 
 	if (says > 0)
 		votes = before > 0 ? before + 1 : 1;
@@ -140,7 +135,7 @@ static int vote(unsigned knob, int says)
 		goes = says;
 	}
 	if (votes != before)
-		hm_store_relaxed(&state.votes[knob], (int8_t)votes);
+		hm_store_relaxed(of, (int8_t)votes);
 	return goes;
 }
 
@@ -153,25 +148,28 @@ void hm_ace_state_learn_patience(unsigned ended, bool looked)
 		hm_store_relaxed(&state.most_patience, (uint8_t)ended);
 	if (!hm_options.learn)
 		return;
-	goes = vote(PATIENCE, ended > at ? 1 : at == 0 || (looked && ended == at) ? 0 : -1);
+	goes = vote(&state.patience_votes,
+		    ended > at ? 1 : at == 0 || (looked && ended == at) ? 0 : -1);
 	if (goes != 0)
 		hm_store_relaxed(&state.patience, (uint8_t)((int)at + goes));
 }
 
-void hm_ace_state_learn(unsigned cls, unsigned budget, bool spent)
+bool hm_ace_state_learn(unsigned cls, unsigned budget, bool used)
 {
+	struct hm_ace_value *v = &hm_ace_values[cls];
 	int ended = (int)budget - hm_classes[cls].first, over, goes;
 
-	if (ended > hm_load_relaxed(&state.most[cls]))
-		hm_store_relaxed(&state.most[cls], (int16_t)ended);
+	if (ended > hm_load_relaxed(&v->most))
+		hm_store_relaxed(&v->most, (int16_t)ended);
 	if (!hm_options.learn)
-		return;
-	over = hm_load_relaxed(&state.over[cls]);
-	goes = vote(cls, ended > over ? 1 : spent || over <= 0 ? 0 : -1);
-	if (goes > 0)
-		rise(cls, over, ended);
-	else if (goes < 0)
-		move(cls, over / 2);
+		return false;
+	over = hm_load_relaxed(&v->over);
+	if (ended > over && (hm_load_relaxed(&v->votes) <= 0 || ended < hm_load_relaxed(&v->least)))
+		hm_store_relaxed(&v->least, (int16_t)ended);
+	goes = vote(&v->votes, ended > over ? 1 : used || over <= 0 ? 0 : -1);
+	if (goes != 0)
+		move(cls, goes > 0 ? hm_load_relaxed(&v->least) : over / 2);
+	return goes != 0;
 }
 
 /* ---- The text ---- */
@@ -256,14 +254,14 @@ bool hm_ace_state_set(const char *text)
 	if (!parse(text, &new))
 		return false;
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
-		hm_store_relaxed(&state.over[cls], new.over[cls]);
-		hm_store_relaxed(&state.most[cls], new.over[cls]);
+		hm_store_relaxed(&hm_ace_values[cls].over, new.over[cls]);
+		hm_store_relaxed(&hm_ace_values[cls].most, new.over[cls]);
+		hm_store_relaxed(&hm_ace_values[cls].votes, 0);
 	}
-	for (unsigned i = 0; i < KNOBS; i++)
-		hm_store_relaxed(&state.votes[i], 0);
+	hm_store_relaxed(&state.patience_votes, 0);
 	hm_store_relaxed(&state.patience, new.patience);
 	hm_store_relaxed(&state.most_patience, new.patience);
-	sum_up();
+	hm_ace_state_moved();
 	return true;
 }
 

@@ -52,6 +52,7 @@ struct hm_remote {
 	uint16_t holes, tried;
 	bool again;  /* it was purged, or half of it, when it was taken from the pool */
 	bool waited; /* its holes were made while it waited for adoption */
+	bool rested; /* while its class rested */
 	bool sampled; /* of the span's first slab: its blocks are samples of a profile */
 	char *start; /* the slab's first byte */
 	struct hm_superslab *superslab;

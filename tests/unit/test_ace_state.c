@@ -15,6 +15,8 @@
 
 #define RISE 2
 #define FALL 32
+#define SETTLED 32
+#define ASK_ONE_IN 4
 
 static unsigned start_of(unsigned cls)
 {
@@ -45,6 +47,12 @@ static bool is_text(const char *wanted)
 
 /* ---- Learning ---- */
 
+static void learn(unsigned cls, unsigned budget, bool used)
+{
+	if (!hm_ace_state_stays(cls, budget, used) && hm_ace_state_learn(cls, budget, used))
+		hm_ace_state_moved();
+}
+
 START_TEST(rises_and_falls)
 {
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++) {
@@ -55,32 +63,35 @@ START_TEST(rises_and_falls)
 		if (first == most)
 			continue;
 		/* One says nothing, nor do two with another one between them. */
-		hm_ace_state_learn(cls, most, true);
-		hm_ace_state_learn(cls, first, true);
-		hm_ace_state_learn(cls, most, true);
+		learn(cls, most, true);
+		learn(cls, first, true);
+		learn(cls, most, true);
 		must(start_of(cls) == first);
-		hm_ace_state_learn(cls, first, true);
-		while (at < most) {
-			for (unsigned i = 0; i < RISE; i++) {
-				must(start_of(cls) == at);
-				hm_ace_state_learn(cls, most, true);
-			}
-			at = at == 0 ? 1 : 2 * at < most ? 2 * at : most;
+		learn(cls, first, true);
+		/* The lower of two, in either order; what was said before is over. */
+		for (unsigned i = 0; at < most; i++) {
+			unsigned next = (at + most + 1) / 2;
+
+			must(start_of(cls) == at);
+			learn(cls, i % 2 == 0 ? most : next, true);
+			must(start_of(cls) == at);
+			learn(cls, i % 2 == 0 ? next : most, true);
+			at = next;
 			must_say(start_of(cls) == at, "class %u: %u, not %u", cls, start_of(cls),
 				 at);
 		}
-		/* Spent: it stays. Not spent, but by one in so many: the same. */
+		/* Of use: it stays. Not so, but to one in so many: the same. */
 		for (unsigned i = 0; i < 10 * FALL; i++)
-			hm_ace_state_learn(cls, at, i % FALL == 0);
+			learn(cls, at, i % FALL == 0);
 		must(start_of(cls) == at);
-		hm_ace_state_learn(cls, at, true);
+		learn(cls, at, true);
 		for (unsigned i = 0; i < FALL; i++) {
 			must(start_of(cls) == at);
-			hm_ace_state_learn(cls, at, false);
+			learn(cls, at, false);
 		}
 		must(start_of(cls) == first + (at - first) / 2);
 		for (unsigned i = 0; i < 20 * FALL; i++)
-			hm_ace_state_learn(cls, first, false);
+			learn(cls, first, false);
 		must(start_of(cls) == first);
 	}
 	forget();
@@ -94,11 +105,11 @@ START_TEST(rises_to_what_was)
 
 	forget();
 	for (unsigned i = 0; i < 100; i++)
-		hm_ace_state_learn(cls, budget, true);
+		learn(cls, budget, true);
 	must(start_of(cls) == budget);
 	hm_options.learn = 0;
 	for (unsigned i = 0; i < 100; i++)
-		hm_ace_state_learn(cls, budget + 1, true);
+		learn(cls, budget + 1, true);
 	must(start_of(cls) == budget);
 	forget();
 }
@@ -146,7 +157,7 @@ static size_t sum(unsigned share)
 	return bytes;
 }
 
-/* All classes want all they can have: the sum stays below its bound, and less so of many. */
+/* All classes want all they can have: the sum that heaps get stays below its bound, and of many. */
 START_TEST(bounded)
 {
 	uint64_t random = support_seed;
@@ -156,10 +167,12 @@ START_TEST(bounded)
 	for (unsigned i = 0; i < 20000; i++) {
 		unsigned cls = (unsigned)support_below(&random, HM_CLASSES);
 
-		hm_ace_state_learn(cls, hm_classes[cls].budget, true);
-		must(sum(HM_ACE_WHOLE) <= hm_ace_start_max(1));
+		learn(cls, hm_classes[cls].budget, true);
+		must(sum(hm_ace_state_share(1)) <= hm_ace_start_max(1) + ((size_t)600 << 10));
 	}
-	must(sum(HM_ACE_WHOLE) > hm_ace_start_max(1) / 2);
+	must(sum(hm_ace_state_share(1)) > hm_ace_start_max(1) / 2);
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		must(start_of(cls) == hm_classes[cls].budget);
 	for (unsigned heaps = 1; heaps < 100000; heaps = heaps * 2 + 1) {
 		size_t bytes = sum(hm_ace_state_share(heaps));
 
@@ -168,6 +181,41 @@ START_TEST(bounded)
 		last = bytes;
 	}
 	must_say(last <= (size_t)32 << 10, "one of many begins with %zu more", last);
+	forget();
+}
+END_TEST
+
+/* None begins with more than it may keep; all together, as far as there is a bound, with 16 MiB. */
+START_TEST(begins_within)
+{
+	size_t last = SIZE_MAX;
+
+	for (unsigned heaps = 0; heaps < 100000; heaps++) {
+		size_t start = hm_ace_start_max(heaps);
+
+		must(start <= hm_ace_cache_max(heaps) && start <= last);
+		must(heaps > 128 || start * heaps <= (size_t)16 << 20);
+		last = start;
+	}
+	must(hm_ace_start_max(2) == hm_ace_cache_max(2));
+}
+END_TEST
+
+/* All are asked until nothing moves any more, then some. */
+START_TEST(asks_when_it_moves)
+{
+	unsigned asked = 0;
+
+	forget();
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < SETTLED; i++)
+			must(hm_ace_state_asks());
+		asked = 0;
+		for (unsigned i = 0; i < 10 * ASK_ONE_IN; i++)
+			asked += hm_ace_state_asks();
+		must(asked == 10);
+		hm_ace_state_moved();
+	}
 	forget();
 }
 END_TEST
@@ -233,6 +281,39 @@ START_TEST(threads_learn)
 	must(seen.first == first && seen.patience == 0);
 	/* What there was at most is what the text is about. */
 	must(strstr(text(), "patience:") != NULL);
+	forget();
+}
+END_TEST
+
+static void *frees_so_many(void *arg)
+{
+	unsigned n = *(unsigned *)arg;
+	void *p = support_alloc(CLS);
+
+	seen.first = hm_tls_heap->bins[CLS].budget;
+	for (unsigned i = 0; i < n; i++, p = i < n ? support_alloc(CLS) : NULL)
+		hm_heap_free(p);
+	return NULL;
+}
+
+/* A budget of which more than half is spent stays; of which less is, falls by half and stays. */
+START_TEST(half_would_do)
+{
+	unsigned most = hm_classes[CLS].budget, n = most * 3 / 4, half;
+
+	forget();
+	for (unsigned i = 0; i < RISE; i++)
+		learn(CLS, most, true);
+	for (unsigned i = 0; i < 10 * FALL; i++) {
+		support_in_thread(frees_so_many, &n);
+		must_say(seen.first == most, "%u: %u of %u", i, seen.first, most);
+	}
+	half = hm_classes[CLS].first + (most - hm_classes[CLS].first) / 2;
+	n = half * 3 / 4;
+	must(n < most / 2);
+	for (unsigned i = 0; i < 20 * FALL; i++)
+		support_in_thread(frees_so_many, &n);
+	must_say(seen.first == half, "%u, half %u", seen.first, half);
 	forget();
 }
 END_TEST
@@ -496,7 +577,8 @@ int main(void)
 				 threads_learn,	  threads_do_not_learn, frozen,
 				 from_the_option, round_trip, taken_as_meant,
 				 bad_texts,	  mutated_texts, cut_to_the_buffer,
-				 fits,		  living_threads, patience };
+				 fits,		  living_threads, patience,
+				 begins_within,	  asks_when_it_moves, half_would_do };
 
 	return SUPPORT_RUN("ace_state", tests);
 }

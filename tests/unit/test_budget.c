@@ -8,6 +8,7 @@
 #include "heap/thread.h"
 #include "policy/ace.h"
 #include "policy/options.h"
+#include "pool/in_use.h"
 #include "pool/pool.h"
 #include "recount.h"
 #include "slab/hole.h"
@@ -280,6 +281,7 @@ static size_t holes_made(bool asked)
 	h->freed_max = 1;
 	h->turned_max = SIZE_MAX;
 	h->patience = 10;
+	h->rest_patience = 0;
 	for (unsigned i = 0; i < n; i++)
 		p[i] = support_alloc(cls);
 	holes = hm_hole_bytes();
@@ -307,12 +309,81 @@ START_TEST(resting_class)
 }
 END_TEST
 
+/*
+ * So many times as much goes as two looks at classes that rest take, the first of which finds that
+ * the class was asked for blocks, and then is wanted back. Bytes of holes that were made.
+ */
+static size_t circles(unsigned times)
+{
+	unsigned cls = hm_class_of(1000), n = sizeof(p) / sizeof(p[0]);
+	uint64_t before = hm_load_relaxed(&hm_tls_heap->holed);
+
+	for (unsigned round = 0; round < times; round++) {
+		size_t each = hm_ace_look_after(hm_in_use_bytes(), hm_tls_heap->seen, 1) / 4;
+		unsigned most = (unsigned)(each * 5 / 2 / hm_classes[cls].stride) / 15 * 16;
+
+		must(most <= n);
+		hm_tls_heap->freed_max = 1;
+		hm_tls_heap->rested = hm_tls_heap->freed;
+		for (unsigned i = 0; i < most; i++)
+			if (i % 16 != 0)
+				hm_heap_free(p[i]);
+		for (unsigned i = 0; i < most; i++)
+			if (i % 16 != 0)
+				p[i] = support_alloc(cls);
+	}
+	return hm_load_relaxed(&hm_tls_heap->holed) - before;
+}
+
+static void circle(size_t *first, size_t *later)
+{
+	unsigned cls = hm_class_of(1000), n = sizeof(p) / sizeof(p[0]);
+
+	hm_options.thp = HM_THP_NEVER;
+	begin();
+	hm_tls_heap->patience = 10;
+	hm_tls_heap->rest_patience = 0;
+	hm_tls_heap->rest_purged = hm_tls_heap->rest_wanted = 0;
+	for (unsigned i = 0; i < n; i++)
+		p[i] = support_alloc(cls);
+	*first = circles(4);
+	(void)circles(16);
+	*later = circles(4);
+	for (unsigned i = 0; i < n; i++)
+		hm_heap_free(p[i]);
+}
+
+/* Looks at classes that rest have a patience of their own. */
+START_TEST(resting_in_circles)
+{
+	size_t first, later;
+
+	circle(&first, &later);
+	must_say(HM_GUARDS == 2 || (first > 0 && later < first / 4), "%zu, then %zu bytes", first,
+		 later);
+	recount(NULL, 0);
+}
+END_TEST
+
+START_TEST(resting_without_patience)
+{
+	size_t first, later;
+
+	hm_options.ace = HM_ACE_OFF;
+	circle(&first, &later);
+	must_say(HM_GUARDS == 2 || later > first / 2, "%zu, then %zu bytes", first, later);
+	hm_options.ace = HM_ACE_ON;
+	begin();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = { little_at_first, grows_with_demand, no_growth_in_turns,
 				 bounded,	  sweeps,	     bounds,
 				 patience_grows,  patience_is_bounded, one_of_each,
-				 fixed,		  resting_class };
+				 fixed,		  resting_class, resting_in_circles,
+				 resting_without_patience };
 
 	return SUPPORT_RUN("budget", tests);
 }
