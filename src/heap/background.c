@@ -79,7 +79,7 @@ static size_t in_step(size_t (*f)(void *arg), void *arg)
 static size_t purge_expired(void *arg)
 {
 	(void)arg;
-	return hm_pool_purge_expired();
+	return hm_pool_purge_older(hm_options.purge_delay, HM_PURGE_DELAY);
 }
 
 static size_t purge_pool(void *arg)

@@ -213,6 +213,8 @@ void hm_remote_give(struct hm_heap *h, struct hm_slab *s, struct hm_base first,
 /* holes.c: looks for pages without a live block in slabs of this heap: a part of it, or all. */
 void hm_holes_look(struct hm_heap *h);
 void hm_holes_look_all(struct hm_heap *h);
+/* As a look begins: some of what the pool has free goes if nobody took a slab since the last. */
+void hm_holes_look_pool(void);
 
 /*
  * given.c: the same in slabs that wait: a part of it when it is due; all of a class, or all
@@ -225,6 +227,8 @@ size_t hm_given_look_all(void);
 void hm_given_tell(struct hm_heap *h);
 bool hm_given_any(const struct hm_heap *h);
 void hm_given_wanted(size_t bytes);
+/* A thread wants more of the class than its own slabs have, while some wait: they do not rest. */
+void hm_given_asked(unsigned cls);
 
 /* Bytes of slabs that wait became free. */
 hm_inline void hm_given_more(struct hm_heap *h, size_t bytes)

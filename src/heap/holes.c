@@ -3,8 +3,8 @@
  * live block (slab/hole.h): when what is free in them has grown by so much, or so much went
  * through them. Those that wait for adoption: given.c.
  *
- * owns: nothing; works on the calling thread's heap.
- * called from: heap/release.c, purge and thread exit.
+ * owns: a count of the pool's, as of the last look; works on the calling thread's heap.
+ * called from: heap/release.c, heap/given.c, purge and thread exit.
  */
 #include "base/base.h"
 
@@ -23,18 +23,19 @@
 /* Slabs that one call looks at: what they have is purged in some 0.3 ms. */
 #define LOOK_SLABS 64
 
-/* Pages of classes that rest are not wanted soon, so growth by a part of the bound is enough. */
-#define RESTING_OFTENER 4
-
 /* Fewer pages of fresh memory are not worth a system call. */
 #define FRESH_PAGES 4
 /* Of a slab that has pages for sure, as many slabs as of those that may. */
 #define BOUND_COST 4
 
+/* Of the pool's slabs, ever, when the last look began. */
+static _Atomic uint64_t acquired;
+
 /* A look at all counts anew what is free; one at classes that rest takes off what went. */
 static size_t purge(struct hm_heap *h, struct hm_slab *s, unsigned fresh)
 {
-	size_t bytes = hm_hole_purge(s, fresh);
+	size_t bytes = hm_hole_purge(s, fresh,
+				     hm_ace_hole_least(h->look.resting, hm_heaps_in_use()));
 
 	hm_remote_of(s)->waited = false;
 	hm_remote_of(s)->rested = h->look.resting;
@@ -125,12 +126,29 @@ static unsigned enter_class(struct hm_heap *h, unsigned cls)
 }
 
 /*
+ * Much was freed since the last look began, and no slab was wanted: then none is soon. Where there
+ * are several threads the others may be about to begin.
+ */
+void hm_holes_look_pool(void)
+{
+	struct hm_pool_counts counts;
+
+	if (!hm_ace_is_alone(hm_heaps_in_use()))
+		return;
+	hm_pool_get_counts(&counts);
+	if (hm_load_relaxed(&acquired) == counts.acquired)
+		hm_pool_purge_older(0, HM_PURGE_BOUND);
+	hm_store_relaxed(&acquired, counts.acquired);
+}
+
+/*
  * Only at classes that nobody asked for blocks since the last look: their pages are not wanted
  * soon. But of many short looks few see a class used: so these have a patience of their own. The
  * others' lists stay.
  */
 static void begin_resting(struct hm_heap *h)
 {
+	hm_holes_look_pool();
 	h->rest_patience = hm_ace_patience(h->rest_patience, h->rest_purged, h->rest_wanted);
 	h->rest_purged = h->rest_wanted = 0;
 	h->looked = true;
@@ -157,6 +175,7 @@ static void begin(struct hm_heap *h)
 	/* A block on a list pins its pages, and a program that changes leaves lists behind. */
 	hm_release_lists(h);
 	hm_release_unused(h);
+	hm_holes_look_pool();
 	learn_patience(h);
 	hm_count_add(&h->looks, 1);
 	h->purged = h->wanted = 0;
@@ -221,7 +240,7 @@ static void begin_if_due(struct hm_heap *h)
 		h->rested = h->freed;
 	if (h->freed - h->seen >= hm_ace_look_patiently(after, h->patience, live, heaps))
 		begin(h);
-	else if ((h->freed - h->rested) >> h->rest_patience >= after / RESTING_OFTENER)
+	else if ((h->freed - h->rested) >> h->rest_patience >= hm_ace_look_resting(after))
 		begin_resting(h);
 	else
 		h->freed_max = h->freed + hm_ace_look_least(heaps);

@@ -151,6 +151,8 @@ static bool refill(struct hm_heap *h, unsigned cls, struct hm_bin *bin)
 			bin->bound = NULL;
 			hm_waiting_give_up(s);
 		}
+		if (hm_waiting_count(cls) > 0)
+			hm_given_asked(cls);
 		if (adopt(h, cls, bin, false))
 			continue;
 		s = hm_room_acquire(h, cls, &zero);

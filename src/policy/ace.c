@@ -99,6 +99,33 @@ size_t hm_ace_look_after(size_t live, size_t slack, unsigned heaps)
 	return after;
 }
 
+/* Pages of classes that rest are not wanted soon, so growth by a part of the bound is enough. */
+#define RESTING_OFTENER 4
+#define RESTING_GIVEN_OFTENER 8
+
+size_t hm_ace_look_resting(size_t after)
+{
+	return after / RESTING_OFTENER;
+}
+
+size_t hm_ace_look_resting_given(size_t after)
+{
+	return after / RESTING_GIVEN_OFTENER;
+}
+
+bool hm_ace_is_alone(unsigned heaps)
+{
+	return heaps <= 1;
+}
+
+/* Fewer are not worth a system call where they may be wanted again. */
+#define HOLE_PAGES 4
+
+unsigned hm_ace_hole_least(bool resting, unsigned heaps)
+{
+	return resting && hm_ace_is_alone(heaps) ? 1 : HOLE_PAGES;
+}
+
 size_t hm_ace_look_turned(size_t live, unsigned heaps, unsigned patience)
 {
 	size_t most = hm_option_bytes(hm_options.dirty_max) / (heaps > 1 ? heaps : 1) / 2;

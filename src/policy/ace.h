@@ -38,6 +38,19 @@ size_t hm_ace_look_least(unsigned heaps);
 size_t hm_ace_look_turned(size_t live, unsigned heaps, unsigned patience);
 
 /*
+ * Of `after`, so many bytes are enough for a look at classes that rest: in a heap's own slabs, or,
+ * for a thread that is alone, in those that wait, which nobody else will adopt.
+ */
+size_t hm_ace_look_resting(size_t after);
+size_t hm_ace_look_resting_given(size_t after);
+
+/* Is this the only heap: does nobody else want what rests? */
+bool hm_ace_is_alone(unsigned heaps);
+
+/* Pages without a live block that a slab must have for them to be given back. */
+unsigned hm_ace_hole_least(bool resting, unsigned heaps);
+
+/*
  * A thread may go in circles: what a look purged, it wants again before the next.
  * How many times longer, as a power of two, it then goes without.
  */

@@ -287,22 +287,22 @@ static struct hm_superslab *oldest_dirty(void)
 	return hm_list_empty(&pool.dirty) ? NULL : from_dirty(pool.dirty.prev);
 }
 
-static bool is_expired(const struct hm_superslab *ss)
+static bool is_expired(const struct hm_superslab *ss, uint64_t delay)
 {
-	return pool.now >= ss->dirtied + hm_options.purge_delay;
+	return pool.now >= ss->dirtied + delay;
 }
 
-/* One of the oldest, when the purge delay has passed since it was dirtied. Slabs. */
-static unsigned purge_expired(void)
+/* One of the oldest, when so many ms have passed since it was dirtied. Slabs. */
+static unsigned purge_older(uint64_t delay, enum hm_purge_reason why)
 {
 	struct hm_superslab *ss;
 	unsigned n;
 
-	if (hm_list_empty(&pool.dirty) || !is_expired(from_dirty(pool.dirty.prev)))
+	if (hm_list_empty(&pool.dirty) || !is_expired(from_dirty(pool.dirty.prev), delay))
 		return 0;
 	ss = oldest_dirty();
-	n = is_expired(ss) ? purge_superslab(ss) : 0;
-	hm_purge_count(HM_PURGE_DELAY, n * HM_SLAB_SIZE);
+	n = is_expired(ss, delay) ? purge_superslab(ss) : 0;
+	hm_purge_count(why, n * HM_SLAB_SIZE);
 	return n;
 }
 
@@ -321,7 +321,7 @@ static void limit_dirty(void)
 	unsigned slabs = 0, n = 1;
 
 	if (hm_figures.slabs_dirty <= limit) {
-		(void)purge_expired();
+		(void)purge_older(hm_options.purge_delay, HM_PURGE_DELAY);
 		return;
 	}
 	/* Where the system refuses (locked memory) it will do so again. */
@@ -381,14 +381,14 @@ size_t hm_pool_purge_all(void)
 	return bytes;
 }
 
-size_t hm_pool_purge_expired(void)
+size_t hm_pool_purge_older(uint64_t delay, enum hm_purge_reason why)
 {
 	size_t slabs = 0;
 	unsigned n;
 
 	lock_pool();
 	pool.now = hm_os_now_ms();
-	while (slabs < PURGE_SLABS && (n = purge_expired()) > 0)
+	while (slabs < PURGE_SLABS && (n = purge_older(delay, why)) > 0)
 		slabs += n;
 	unlock_pool();
 	return slabs * HM_SLAB_SIZE;

@@ -14,6 +14,7 @@
 #define HM_POOL_POOL_H
 
 #include "base/base.h"
+#include "policy/purge_count.h"
 #include "slab/slab.h"
 #include "space/superslab.h"
 
@@ -27,10 +28,10 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero);
 void hm_pool_release(struct hm_slab *s);
 
 /*
- * Gives back of what is free and has waited for the purge delay, some superslabs. Returns the
- * bytes purged; 0: there is no more, or the OS refuses.
+ * Gives back of what is free and has waited for so many ms, some superslabs. Returns the bytes
+ * purged; 0: there is no more, or the OS refuses.
  */
-size_t hm_pool_purge_expired(void);
+size_t hm_pool_purge_older(uint64_t delay, enum hm_purge_reason why);
 
 /* Gives every page of free slabs back to the OS. Returns the bytes purged. */
 size_t hm_pool_purge_all(void);

@@ -15,9 +15,6 @@
 
 #define BLOCKS_MAX (HM_SLAB_SIZE / HM_ALIGN)
 #define PAGES_MAX (HM_SLABS * 16)
-/* Below this a system call and the faults that follow cost more than they bring. */
-#define PAGES_MIN 4
-
 
 /* A span as pages and blocks. Addresses are offsets from its start. */
 struct span {
@@ -287,7 +284,7 @@ bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh)
 	       used <= hm_remote_of(s)->tried * 3u / 4u;
 }
 
-size_t hm_hole_purge(struct hm_slab *s, unsigned fresh)
+size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least)
 {
 	struct span sp = span_of(s);
 	struct found f;
@@ -300,7 +297,7 @@ size_t hm_hole_purge(struct hm_slab *s, unsigned fresh)
 	hm_remote_of(s)->tried = (uint16_t)(hm_slab_used(s) - fresh);
 	find_available(&sp, &f);
 	find_pages(&sp, &f);
-	if (f.nr_free < PAGES_MIN)
+	if (f.nr_free == 0 || f.nr_free < least)
 		return 0;
 	dropped = s->carved - hm_slab_used(s) - list_kept(&sp, &f);
 	s->carved = (uint16_t)(s->carved - dropped);

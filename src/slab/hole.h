@@ -20,10 +20,10 @@
 #include "slab/slab.h"
 
 /*
- * Owner, all is carved. Gives back what pages it can, if they are four at least.
+ * Owner, all is carved. Gives back what pages it can, if they are `least` or more.
  * The last `fresh` blocks of those in use were never handed out. Bytes.
  */
-size_t hm_hole_purge(struct hm_slab *s, unsigned fresh);
+size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least);
 
 /*
  * Would that find anything, as far as can be told without a look at the free

@@ -1,10 +1,12 @@
 /*
  * Looks at slabs that wait for adoption (heap/given.c): when others free what threads that are
- * gone allocated, its pages go back unasked; when they are wanted again and again, less often.
+ * gone allocated, its pages go back unasked; when they are wanted again and again, less often; and
+ * sooner when only one thread is left, and wants none of it.
  */
 #include "recount.h"
 #include "support.h"
 
+#include "heap/thread.h"
 #include "policy/ace.h"
 #include "policy/options.h"
 #include "policy/purge_count.h"
@@ -130,9 +132,146 @@ START_TEST(without_patience)
 }
 END_TEST
 
+static void *get_all(void *arg)
+{
+	get();
+	return arg;
+}
+
+/*
+ * Threads that are gone have allocated, and this one frees a fifth of it in small parts, less than
+ * others would have looked for; `between` after each. Bytes of what went back.
+ */
+static size_t drop_alone(void (*between)(void))
+{
+	size_t purged;
+
+	state = support_seed;
+	hm_options.thp = HM_THP_NEVER;
+	hm_heap_free(hm_heap_malloc(SIZE)); /* it has a heap */
+	support_in_thread(get_all, NULL);
+	purged = holes_purged();
+	for (unsigned i = 0; i < BLOCKS / 5; i++) {
+		if (i % PINS != 0) {
+			hm_heap_free(blocks[i]);
+			blocks[i] = NULL;
+		}
+		if (i % RUN == 0)
+			between();
+	}
+	return holes_purged() - purged;
+}
+
+static void nothing(void)
+{
+}
+
+START_TEST(one_is_left)
+{
+	size_t purged = drop_alone(nothing);
+
+	must_say(HM_GUARDS == 2 || purged > (size_t)BLOCKS / 5 * SIZE / 8, "%zu bytes", purged);
+	end();
+}
+END_TEST
+
+/* What it asks for does not rest. */
+static void ask(void)
+{
+	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
+		hm_given_asked(cls);
+}
+
+START_TEST(one_is_left_and_asks)
+{
+	size_t purged = drop_alone(ask);
+
+	must_say(purged == 0, "%zu bytes", purged);
+	end();
+}
+END_TEST
+
+static pthread_barrier_t met, over;
+
+static void *stay(void *arg)
+{
+	hm_heap_free(hm_heap_malloc(SIZE));
+	pthread_barrier_wait(&met);
+	pthread_barrier_wait(&over);
+	return arg;
+}
+
+static pthread_t come(void)
+{
+	pthread_t t;
+
+	pthread_barrier_init(&met, NULL, 2);
+	pthread_barrier_init(&over, NULL, 2);
+	must(pthread_create(&t, NULL, stay, NULL) == 0);
+	pthread_barrier_wait(&met);
+	return t;
+}
+
+static void go(pthread_t t)
+{
+	pthread_barrier_wait(&over);
+	pthread_join(t, NULL);
+}
+
+START_TEST(two_are_left)
+{
+	pthread_t t = come();
+	size_t purged = drop_alone(nothing);
+
+	go(t);
+	must_say(purged == 0, "%zu bytes", purged);
+	end();
+}
+END_TEST
+
+/* Some slabs are free and resident. */
+static void make_dirty(void)
+{
+	static void *p[40];
+
+	for (unsigned i = 0; i < 40; i++) {
+		p[i] = hm_heap_malloc(60000);
+		must(p[i] != NULL);
+		memset(p[i], 1, 60000);
+	}
+	for (unsigned i = 0; i < 40; i++)
+		hm_heap_free(p[i]);
+	hm_release_caches(hm_tls_heap);
+	must(hm_pool_bytes_dirty() >= 20 * HM_SLAB_SIZE);
+}
+
+/* A look finds that nobody took a slab since the last: what the pool has free goes. */
+START_TEST(pool_rests)
+{
+	pthread_t t;
+
+	hm_options.purge_delay = 3600 * 1000;
+	make_dirty();
+	hm_holes_look_pool();
+	must(hm_pool_bytes_dirty() > 0); /* slabs were taken */
+	t = come();
+	hm_holes_look_pool();
+	hm_holes_look_pool();
+	must(hm_pool_bytes_dirty() > 0); /* others may take them */
+	go(t);
+	make_dirty();
+	hm_holes_look_pool();
+	must(hm_pool_bytes_dirty() > 0);
+	for (unsigned i = 0; i < 8; i++)
+		hm_holes_look_pool();
+	must(hm_pool_bytes_dirty() == 0);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *tests[] = { unasked, in_circles, without_patience };
+	const TTest *tests[] = { unasked,	       in_circles,   without_patience, one_is_left,
+				 one_is_left_and_asks, two_are_left, pool_rests };
 
 	return SUPPORT_RUN("given", tests);
 }

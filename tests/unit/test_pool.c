@@ -297,10 +297,10 @@ START_TEST(dirty_memory_expires)
 	memset(hm_slab_start(s), 1, HM_SLAB_SIZE);
 	hm_options.purge_delay = 3600 * 1000;
 	hm_pool_release(s);
-	ck_assert_uint_eq(hm_pool_purge_expired(), 0);
+	ck_assert_uint_eq(hm_pool_purge_older(3600 * 1000, HM_PURGE_DELAY), 0);
 	ck_assert_uint_eq(counts().dirty, 1);
 	hm_options.purge_delay = 0;
-	ck_assert_uint_eq(hm_pool_purge_expired(), HM_SLAB_SIZE);
+	ck_assert_uint_eq(hm_pool_purge_older(0, HM_PURGE_DELAY), HM_SLAB_SIZE);
 	ck_assert_uint_eq(resident_bytes(), 0);
 	hm_pool_release(acquire(5));
 	ck_assert_uint_eq(counts().dirty, 0);
