@@ -118,12 +118,14 @@ bool hm_ace_is_alone(unsigned heaps)
 	return heaps <= 1;
 }
 
-/* Fewer are not worth a system call where they may be wanted again. */
-#define HOLE_PAGES 4
+/* Less is not worth a system call where it may be wanted again. */
+#define HOLE_BYTES ((size_t)16 << 10)
 
 unsigned hm_ace_hole_least(bool resting, unsigned heaps)
 {
-	return resting && hm_ace_is_alone(heaps) ? 1 : HOLE_PAGES;
+	size_t pages = HOLE_BYTES / hm_os_page_size();
+
+	return pages == 0 || (resting && hm_ace_is_alone(heaps)) ? 1 : (unsigned)pages;
 }
 
 size_t hm_ace_look_turned(size_t live, unsigned heaps, unsigned patience)
