@@ -332,7 +332,7 @@ static size_t circles(unsigned times)
 			if (i % 16 != 0)
 				p[i] = support_alloc(cls);
 	}
-	return hm_load_relaxed(&hm_tls_heap->holed) - before;
+	return (size_t)(hm_load_relaxed(&hm_tls_heap->holed) - before);
 }
 
 static void circle(size_t *first, size_t *later)
