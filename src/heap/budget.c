@@ -43,7 +43,6 @@ static unsigned more_of(unsigned budget, unsigned cls)
 static void begin(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
-
 	unsigned budget = hm_ace_state_budget(cls, h->share);
 
 	if (budget != bin->budget)

@@ -5,7 +5,7 @@
  * owns: nothing. The number of locks is fixed, whatever the number of threads.
  * Every lock-free change in the library is one atomic store, so the other
  * threads may be stopped anywhere.
- * called from: api/start.c; the handlers by fork.
+ * called from: heap/init.c; the handlers by fork.
  */
 #include "base/base.h"
 
