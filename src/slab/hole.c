@@ -135,10 +135,24 @@ static void set_available(struct found *f, unsigned k)
 	f->out[k / 64] &= ~((uint64_t)1 << k % 64);
 }
 
+/*
+ * The list goes through the span anyhow, and each block on it is a miss that waits for the one
+ * before. Most blocks are free: all are fetched at once, in the order of their addresses.
+ */
+static void fetch_links(const struct span *sp)
+{
+	const char *start = hm_slab_start(sp->s) + sp->first;
+	size_t step = sp->stride < 64 ? 64 : sp->stride;
+
+	for (size_t at = 0; at < sp->blocks * sp->stride; at += step)
+		__builtin_prefetch(start + at);
+}
+
 static void find_available(const struct span *sp, struct found *f)
 {
 	unsigned from, to, a, b;
 
+	fetch_links(sp);
 	memset(f->out, 0xff, (sp->blocks + 63) / 64 * sizeof f->out[0]);
 	for (struct hm_base base = sp->s->free; base.p != NULL;
 	     base = hm_link_get(base, sp->tiny))
