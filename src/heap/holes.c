@@ -79,8 +79,9 @@ static bool look_at_fresh(struct hm_bin *bin)
 	size_t page = hm_os_page_size(), left = (size_t)(end - bin->bump);
 	size_t whole = left / page * page; /* a slab ends with a page */
 
-	if (HM_GUARDS == 2 || bin->bump_zero || whole < FRESH_PAGES * page)
+	if (HM_GUARDS == 2 || bin->bump_zero || whole < FRESH_PAGES * page || hm_hole_spares(s))
 		return false;
+	hm_hole_refuse_huge(hm_superslab_of(s));
 	if (!hm_os_purge(end - whole, whole))
 		return false;
 	hm_purge_count(HM_PURGE_HOLES, whole);

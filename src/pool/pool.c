@@ -34,7 +34,7 @@ static struct {
 	uint32_t runs; /* bit r: by_run[r] is not empty */
 	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
-	struct hm_superslab *witness[2]; /* mapped without huge pages last, and before */
+	struct hm_superslab *witness[2]; /* begun without huge pages last, and before */
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold, inherited; /* superslabs; in use at the fork */
 	uint64_t now; /* ms, as of one of the last 16 releases */
@@ -150,20 +150,33 @@ static bool is_evidence(const struct hm_superslab *ss)
 	       !hm_load_relaxed(&ss->huge) && hm_load_relaxed(&ss->free_mask) == 0;
 }
 
-/* Of the last two that were mapped without huge pages the older; the younger may be filling. */
+/*
+ * Of the last two that were begun without huge pages the older; the younger may be filling. NULL
+ * when neither can tell, or none is to ask.
+ */
 static struct hm_superslab *witness(void)
 {
+	size_t in_use = pool.nr_all - pool.nr_warm - pool.nr_cold;
+
+	if (in_use <= pool.inherited || !hm_ace_wants_huge(in_use - pool.inherited))
+		return NULL;
 	if (is_evidence(pool.witness[1]))
 		return pool.witness[1];
 	return is_evidence(pool.witness[0]) ? pool.witness[0] : NULL;
 }
 
+static void begin(struct hm_superslab *ss)
+{
+	if (hm_load_relaxed(&ss->huge))
+		return;
+	pool.witness[1] = pool.witness[0];
+	pool.witness[0] = ss;
+}
+
 /* Called and returns with the lock held; drops it around the system calls. */
 static struct hm_superslab *grow(void)
 {
-	size_t in_use = pool.nr_all - pool.nr_warm - pool.nr_cold;
-	bool grown = in_use > pool.inherited && hm_ace_wants_huge(in_use - pool.inherited);
-	struct hm_superslab *ss, *evidence = grown ? witness() : NULL;
+	struct hm_superslab *ss, *evidence = witness();
 
 	unlock_pool();
 	ss = hm_superslab_map(evidence != NULL && hm_superslab_is_dense(evidence));
@@ -171,11 +184,28 @@ static struct hm_superslab *grow(void)
 	if (ss == NULL)
 		return NULL;
 	add(ss);
-	if (!hm_load_relaxed(&ss->huge)) {
-		pool.witness[1] = pool.witness[0];
-		pool.witness[0] = ss;
-	}
+	begin(ss);
 	return ss;
+}
+
+/*
+ * An empty superslab that was purged begins as a new one does: it may have lost its huge pages
+ * because it went by parts. Likewise; meanwhile it is nobody's.
+ */
+static void begin_again(struct hm_superslab *ss)
+{
+	struct hm_superslab *evidence = witness();
+
+	if (evidence != NULL && !hm_load_relaxed(&ss->huge)) {
+		unqueue(ss);
+		hm_store_relaxed(&ss->free_mask, 0);
+		unlock_pool();
+		hm_superslab_ask_huge(ss, evidence);
+		lock_pool();
+		hm_store_relaxed(&ss->free_mask, ALL);
+		enqueue(ss);
+	}
+	begin(ss);
 }
 
 /* Memory that was used before is resident: it goes first. */
@@ -217,6 +247,8 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 	ss = find(n);
 	if (ss == NULL)
 		ss = grow();
+	else if (hm_load_relaxed(&ss->free_mask) == ALL && hm_superslab_is_clean(ss))
+		begin_again(ss);
 	/* The OS refused: another thread may have released something meanwhile. */
 	if (ss == NULL)
 		ss = find(n);

@@ -11,6 +11,7 @@
 #include "os/os.h"
 #include "policy/ace.h"
 #include "pool/range.h"
+#include "slab/hole.h"
 #include "slab/slab.h"
 #include "space/registry.h"
 
@@ -78,6 +79,12 @@ bool hm_superslab_is_dense(const struct hm_superslab *ss)
 	return hm_slab_carved_bytes(ss) >= HM_SUPERSLAB_SIZE / 8 * 7;
 }
 
+void hm_superslab_ask_huge(struct hm_superslab *ss, const struct hm_superslab *evidence)
+{
+	if (hm_superslab_is_dense(evidence) && hm_os_advise_huge(ss->base, HM_SUPERSLAB_SIZE))
+		hm_store_relaxed(&ss->huge, true);
+}
+
 bool hm_superslab_unmap(struct hm_superslab *ss)
 {
 	hm_registry_set(ss->base, HM_REG_NONE);
@@ -91,11 +98,8 @@ uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits)
 {
 	uint32_t done = 0;
 
-	/* Else what is given back here comes again with the next touch. */
-	if (bits != UINT32_MAX && hm_load_relaxed(&ss->huge)) {
-		hm_os_advise_nohuge(ss->base, HM_SUPERSLAB_SIZE);
-		hm_store_relaxed(&ss->huge, false);
-	}
+	if (bits != UINT32_MAX)
+		hm_hole_refuse_huge(ss);
 	while (bits != 0) {
 		unsigned first = hm_ctz32(bits);
 		uint32_t rest = ~(bits >> first);

@@ -27,6 +27,12 @@ struct hm_superslab *hm_superslab_map_populated(void);
 bool hm_superslab_is_dense(const struct hm_superslab *ss);
 
 /*
+ * The empty superslab, of which nothing is in memory, has huge pages if the evidence is dense and
+ * the OS does not refuse. Not under the pool's lock.
+ */
+void hm_superslab_ask_huge(struct hm_superslab *ss, const struct hm_superslab *evidence);
+
+/*
  * Its record stays, and says that there is nothing: no pointer to it can be
  * stale. False when the OS refused. Not under the pool's lock.
  */

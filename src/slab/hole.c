@@ -2,7 +2,7 @@
  * hole.c - finding, making and filling holes.
  *
  * owns: the count of all holes.
- * called from: heap/release.c, heap/refill.c, pool/waiting.c.
+ * called from: heap/release.c, heap/refill.c, heap/holes.c, heap/given.c, pool/superslab_map.c.
  */
 #include "base/base.h"
 #include "slab/hole.h"
@@ -262,6 +262,22 @@ uint32_t hm_hole_fill(struct hm_slab *s)
 	return n;
 }
 
+bool hm_hole_spares(const struct hm_slab *s)
+{
+	const struct hm_superslab *ss = hm_superslab_of(s);
+
+	return hm_load_relaxed(&ss->huge) &&
+	       hm_slab_used_bytes(ss) >= HM_SUPERSLAB_SIZE / 8 * 7;
+}
+
+void hm_hole_refuse_huge(struct hm_superslab *ss)
+{
+	if (!hm_load_relaxed(&ss->huge))
+		return;
+	hm_os_advise_nohuge(ss->base, HM_SUPERSLAB_SIZE);
+	hm_store_relaxed(&ss->huge, false);
+}
+
 /*
  * The pages [a, b) are holes already. The OS may refuse: then they are memory
  * again, with the holes beside them, of which later runs may be a part.
@@ -272,6 +288,7 @@ static size_t purge_run(const struct span *sp, unsigned a, unsigned b)
 
 	if (!is_hole(sp, a))
 		return 0;
+	hm_hole_refuse_huge(hm_superslab_of(sp->s));
 	if (hm_os_purge(start + a * sp->page, (b - a) * sp->page))
 		return (b - a) * sp->page;
 	while (a > 0 && is_hole(sp, a - 1))
@@ -308,6 +325,8 @@ size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least)
 	if (HM_GUARDS == 2 || sp.blocks < 2 || s->carved < s->capacity || s->free.p == NULL)
 		return 0;
 	hm_assert(hm_slab_valid(s));
+	if (hm_hole_spares(s))
+		return 0;
 	hm_remote_of(s)->tried = (uint16_t)(hm_slab_used(s) - fresh);
 	find_available(&sp, &f);
 	find_pages(&sp, &f);
@@ -335,6 +354,8 @@ void hm_hole_shelve(struct hm_slab *s, unsigned n)
 	unsigned k = sp.blocks - n, from = sp.blocks, to = from;
 	unsigned a = (unsigned)((sp.first + k * sp.stride + sp.page - 1) >> sp.page_shift);
 
+	if (hm_hole_spares(s))
+		a = sp.pages;
 	if (a < sp.pages)
 		blocks_of(&sp, a, sp.pages, &from, &to);
 	hm_slab_add_used(s, -(int32_t)n);

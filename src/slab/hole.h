@@ -11,7 +11,7 @@
  * not sleep (remote.h), for it has blocks to give.
  * With full guards there are no holes: free blocks are poisoned, and looked at.
  * A second free of a missing block is not found out.
- * called from: heap/ and pool/waiting.c.
+ * called from: heap/ and pool/.
  */
 #ifndef HM_SLAB_HOLE_H
 #define HM_SLAB_HOLE_H
@@ -33,9 +33,21 @@ size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least);
 bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh);
 
 /*
+ * Does it lie in a superslab with huge pages of which seven eighths or more are in use? To give
+ * back a part of a huge page breaks it up: of such not even the pages without a live block go.
+ */
+bool hm_hole_spares(const struct hm_slab *s);
+
+/*
+ * Before a part of a superslab goes back: no huge pages from now on. Else the next touch, or
+ * khugepaged some time later, would bring back the whole 2 MiB.
+ */
+void hm_hole_refuse_huge(struct hm_superslab *ss);
+
+/*
  * Owner: the last n blocks, which are counted as used, were never handed out and
- * will not be soon. Those beyond their first page are missing from now on, the
- * others free.
+ * will not be soon. Those beyond their first page are missing from now on, unless
+ * the superslab spares its pages, the others free.
  */
 void hm_hole_shelve(struct hm_slab *s, unsigned n);
 

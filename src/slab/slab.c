@@ -65,6 +65,19 @@ hm_no_sanitize size_t hm_slab_carved_bytes(const struct hm_superslab *ss)
 	return bytes;
 }
 
+hm_no_sanitize size_t hm_slab_used_bytes(const struct hm_superslab *ss)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < HM_SLABS; i++) {
+		const struct hm_slab *s = hm_slab_of_superslab(ss, i);
+
+		if (s->cls < HM_CLASSES && s->lead == 0)
+			bytes += (size_t)hm_slab_used(s) * hm_classes[s->cls].stride;
+	}
+	return bytes;
+}
+
 void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h)
 {
 	for (unsigned i = 0; i < hm_classes[s->cls].slabs; i++)

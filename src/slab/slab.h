@@ -136,6 +136,9 @@ struct hm_slab *hm_slab_of_superslab(const struct hm_superslab *ss, unsigned i);
 /* Bytes of a superslab that were handed out in tiny blocks; others may change it meanwhile. */
 size_t hm_slab_carved_bytes(const struct hm_superslab *ss);
 
+/* Bytes of its blocks that are in use, or were handed out and did not come back; likewise. */
+size_t hm_slab_used_bytes(const struct hm_superslab *ss);
+
 /* Affinity of all slabs of the span. */
 void hm_slab_set_owner(struct hm_slab *s, struct hm_heap *h);
 

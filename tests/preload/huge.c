@@ -3,6 +3,8 @@
  *
  * huge advice KIB MIB: allocates MIB of blocks of KIB, writes them whole and prints, for the first
  *   and the last, what was asked for: "hg" (huge pages), "nh" (none) or "-" (nothing).
+ * huge holes MIB: allocates and writes MIB of blocks of a KiB, frees all but one in forty, prints the
+ *   advice of one that stays, before and after.
  * huge sparse: touches blocks of 5 MiB here and there, prints the KiB that are in huge pages.
  * huge work: allocates, frees and allocates, blocks of all sizes; their contents are looked at.
  * huge refuse ERRNO COMMAND...: the command, with every madvise failing so.
@@ -70,6 +72,23 @@ static int advice(size_t size, size_t mib)
 	}
 	printf("%s ", advice_of(first));
 	printf("%s\n", advice_of(last));
+	return 0;
+}
+
+static int holes(size_t mib)
+{
+	size_t n = mib * KIB;
+	char **blocks = malloc(n * sizeof(*blocks));
+
+	if (blocks == NULL)
+		return 3;
+	for (size_t i = 0; i < n; i++)
+		blocks[i] = written(KIB, 1);
+	printf("%s ", advice_of(blocks[n / 2]));
+	for (size_t i = 0; i < n; i++)
+		if (i % 40 != n / 2 % 40)
+			free(blocks[i]);
+	printf("%s\n", advice_of(blocks[n / 2]));
 	return 0;
 }
 
@@ -142,6 +161,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "advice") == 0)
 		return advice((size_t)atol(argv[2]) * KIB, (size_t)atol(argv[3]));
+	if (argc == 3 && strcmp(argv[1], "holes") == 0)
+		return holes((size_t)atol(argv[2]));
 	if (argc == 2 && strcmp(argv[1], "sparse") == 0)
 		return sparse();
 	if (argc == 2 && strcmp(argv[1], "work") == 0)

@@ -31,6 +31,13 @@ else
 		# shellcheck disable=SC2086
 		advice "always: KIB and MIB $size" always $size "hg hg"
 	done
+	# what lies between survivors would come back in time with the huge page, by khugepaged
+	run_preloaded HAKMEM_THP=always HAKMEM_DIRTY_MAX=1M "$tmp/huge" holes 64
+	if [ "$HM_GUARDS" != 2 ] && [ "$(<"$tmp/out")" != "hg nh" ]; then
+		bad "holes: not 'hg nh'" "$tmp/out"
+	else
+		expect "holes" 0
+	fi
 fi
 
 # Nothing may be touched before the advice. Only where the system's mode is always can that be seen.

@@ -274,6 +274,50 @@ START_TEST(fresh_then_shelved)
 }
 END_TEST
 
+/*
+ * Of a superslab with huge pages that is all in use nothing goes, not even what was never handed
+ * out. When some of it is free it has none from then on.
+ */
+START_TEST(huge_pages)
+{
+	static struct whole w[2 * HM_SLABS];
+	unsigned cls = hm_class_of(512), first, fresh;
+
+	hm_options.thp = HM_THP_ALWAYS;
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
+		make(&w[i], cls);
+	/* One is all of this test's. */
+	first = hm_superslab_of(w[0].s) == hm_superslab_of(w[HM_SLABS - 1].s) ? 0 : HM_SLABS;
+	must(hm_superslab_of(w[first].s) == hm_superslab_of(w[first + HM_SLABS - 1].s));
+	if (!hm_load_relaxed(&hm_superslab_of(w[first].s)->huge))
+		return; /* a kernel without */
+	for (unsigned i = first; i < first + HM_SLABS; i++) {
+		struct hm_superslab *ss = hm_superslab_of(w[i].s);
+
+		for (unsigned k = 0; k < w[i].n / 2; k++)
+			drop(&w[i], k);
+		fresh = i == first ? w[i].n / 4 : 0;
+		if (fresh > 0)
+			hm_hole_shelve(w[i].s, fresh);
+		for (unsigned k = w[i].n - fresh; k < w[i].n; k++)
+			w[i].live[k] = false;
+		check_live(&w[i]);
+		if (i - first < HM_SLABS / 8) {
+			must(hm_hole_spares(w[i].s) && hm_hole_purge(w[i].s, 0, PAGES) == 0);
+			must(!hm_hole_any(w[i].s) && hm_load_relaxed(&ss->huge));
+		} else if (i - first > HM_SLABS / 2 && HM_GUARDS != 2) {
+			must(!hm_hole_spares(w[i].s) && hm_hole_purge(w[i].s, 0, PAGES) > 0);
+			must(hm_hole_any(w[i].s) && !hm_load_relaxed(&ss->huge));
+		}
+		check_live(&w[i]);
+	}
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++) {
+		take_all(&w[i]);
+		release(&w[i]);
+	}
+}
+END_TEST
+
 /* ---- Through the heap ---- */
 
 #define BLOCKS 60000
@@ -491,7 +535,7 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = { random_patterns,    refused,	released_with_holes,
-				 fresh_then_shelved, survivors, waiting_slabs,
+				 fresh_then_shelved, huge_pages, survivors, waiting_slabs,
 				 bound_slabs,	     without_being_asked };
 
 	return SUPPORT_RUN("hole", tests);

@@ -578,6 +578,30 @@ START_TEST(huge_pages_for_what_is_dense)
 }
 END_TEST
 
+/* A wave that goes by parts loses them, and the next one, when there was nothing, has them anew. */
+START_TEST(huge_pages_begin_again)
+{
+	static struct hm_slab *s[3 * HM_ACE_HUGE_AFTER * HM_SLABS];
+	unsigned n = sizeof s / sizeof s[0], first = 0;
+
+	if (!learns_huge())
+		return;
+	hm_options.dirty_max = 0;
+	for (unsigned wave = 0; wave < 2; wave++) {
+		for (unsigned i = 0; i < n; i++)
+			memset(hm_slab_start(s[i] = acquire(3)), 1, HM_SLAB_SIZE);
+		if (wave == 0)
+			first = huge_superslabs();
+		ck_assert_uint_eq(counts().superslabs, n / HM_SLABS);
+		ck_assert_uint_ge(huge_superslabs(), HM_ACE_HUGE_AFTER);
+		for (unsigned i = 0; i < n; i++)
+			hm_pool_release(s[i]);
+		ck_assert_uint_eq(counts().purged, n / HM_SLABS);
+		ck_assert_uint_lt(huge_superslabs(), first);
+	}
+}
+END_TEST
+
 /* Evidence is not asked for. */
 START_TEST(huge_pages_always)
 {
@@ -711,7 +735,7 @@ int main(void)
 		zero_flag_is_true, purge_all_purges_all_that_is_free, os_refuses, purge_refused,
 		prewarm, no_huge_pages_for_what_is_sparse, huge_pages_for_what_is_dense,
 		no_huge_pages_for_a_child, refused_once_a_release, an_old_one_that_is_spared,
-		huge_pages_go_whole, huge_pages_always, advice_refused,
+		huge_pages_go_whole, huge_pages_begin_again, huge_pages_always, advice_refused,
 	};
 
 	return SUPPORT_RUN("pool", tests);
