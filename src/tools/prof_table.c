@@ -70,6 +70,17 @@ static double add_sample(const struct prof *p, size_t i, enum prof_value value, 
 	return s->value[value];
 }
 
+/* In UTF-8, but for what a terminal would obey: C0 and DEL, and C1, which is C2 80 to C2 9F. */
+static void put_name(FILE *out, const char *name)
+{
+	for (const unsigned char *s = (const unsigned char *)name; *s != '\0'; s++) {
+		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0;
+
+		putc(*s < ' ' || *s == 0x7f || c1 ? '?' : *s, out);
+		s += c1;
+	}
+}
+
 void prof_write_table(const struct prof *p, const struct prof_view *v, FILE *out)
 {
 	double total = 0;
@@ -90,8 +101,7 @@ void prof_write_table(const struct prof *p, const struct prof_view *v, FILE *out
 			continue;
 		fprintf(out, "%16.0f %6.1f %16.0f %6.1f  ", r->own, 100 * r->own / total, r->total,
 			100 * r->total / total);
-		for (const char *s = r->function; *s != '\0'; s++)
-			putc((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s, out);
+		put_name(out, r->function);
 		putc('\n', out);
 		shown++;
 	}

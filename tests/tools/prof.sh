@@ -55,6 +55,13 @@ printf '%s\n' 'heap profile: 1: 1000 [1: 1000] @ heap_v2/1000' '1: 1000 [1: 1000
 	'MAPPED_LIBRARIES:' >"$tmp/rate.heap"
 output "estimates are scaled" "0x1000 1582" -f folded "$tmp/rate.heap"
 
+# The name of a file is anybody's: no terminal obeys it, and UTF-8 stays.
+printf '%s\n' 'heap profile: 1: 1000 [1: 1000] @ heap_v2/1000' '1: 1000 [1: 1000] @ 0x1001' '' \
+	'MAPPED_LIBRARIES:' $'1000-2000 r-xp 0 00:00 1 /a\302\233b\302\237\033[31m\177\303\251\302' >"$tmp/bad.heap"
+run "$tool" "$tmp/bad.heap"
+[ "$status" = 0 ] && grep -qaxF $'            1582  100.0             1582  100.0  a?b??[31m?\303\251\302+0x0' "$tmp/out" &&
+	ok "no control characters" || bad "no control characters" "$tmp/out"
+
 # The graph: well-formed whatever the names are, a box for each function, and it can be drawn.
 run "$tool" -o "$tmp/small.svg" "$small"
 if command -v python3 >/dev/null; then
