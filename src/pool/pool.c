@@ -23,6 +23,7 @@
 #include "policy/purge_count.h"
 #include "pool/in_use.h"
 #include "pool/superslab_map.h"
+#include "pool/witness.h"
 #include "slab/hole.h"
 #include "slab/remote.h"
 
@@ -34,7 +35,6 @@ static struct {
 	uint32_t runs; /* bit r: by_run[r] is not empty */
 	struct hm_list by_run[HM_SLABS]; /* [0] is not used */
 	struct hm_list warm, cold, all;
-	struct hm_superslab *witness[2]; /* begun without huge pages last, and before */
 	struct hm_list dirty; /* superslabs by their last release, the youngest first */
 	size_t nr_all, nr_warm, nr_cold, inherited; /* superslabs; in use at the fork */
 	uint64_t now; /* ms, as of one of the last 16 releases */
@@ -143,84 +143,51 @@ static void add(struct hm_superslab *ss)
 	enqueue(ss);
 }
 
-/* Can it tell, being full and without huge pages? The record stays whatever it is now. */
-static bool is_evidence(const struct hm_superslab *ss)
-{
-	return ss != NULL && hm_load_relaxed(&ss->kind) == HM_REG_SUPERSLAB &&
-	       !hm_load_relaxed(&ss->huge) && hm_load_relaxed(&ss->free_mask) == 0;
-}
-
-/*
- * Of the last two that were begun without huge pages the older; the younger may be filling. NULL
- * when neither can tell, or none is to ask.
- */
-static struct hm_superslab *witness(void)
+/* The evidence for huge pages; NULL when there is none, or none is to ask. */
+static struct hm_superslab *evidence(void)
 {
 	size_t in_use = pool.nr_all - pool.nr_warm - pool.nr_cold;
 
-	if (in_use <= pool.inherited || !hm_ace_wants_huge(in_use - pool.inherited))
-		return NULL;
-	if (is_evidence(pool.witness[1]))
-		return pool.witness[1];
-	return is_evidence(pool.witness[0]) ? pool.witness[0] : NULL;
-}
-
-static void begin(struct hm_superslab *ss)
-{
-	if (hm_load_relaxed(&ss->huge))
-		return;
-	pool.witness[1] = pool.witness[0];
-	pool.witness[0] = ss;
+	return in_use > pool.inherited ? hm_witness_get(in_use - pool.inherited) : NULL;
 }
 
 /* Called and returns with the lock held; drops it around the system calls. */
 static struct hm_superslab *grow(void)
 {
-	struct hm_superslab *ss, *evidence = witness();
+	struct hm_superslab *ss, *like = evidence();
 
 	unlock_pool();
-	ss = hm_superslab_map(evidence != NULL && hm_superslab_is_dense(evidence));
+	ss = hm_superslab_map(like != NULL && hm_superslab_is_dense(like));
 	lock_pool();
 	if (ss == NULL)
 		return NULL;
 	add(ss);
-	begin(ss);
+	hm_witness_begin(ss);
 	return ss;
 }
 
-/*
- * An empty superslab that was purged begins as a new one does: it may have lost its huge pages
- * because it went by parts. Likewise; meanwhile it is nobody's.
- */
+/* As grow, of an empty one: purged by parts it lost its huge pages. Meanwhile it is nobody's. */
 static void begin_again(struct hm_superslab *ss)
 {
-	struct hm_superslab *evidence = witness();
+	struct hm_superslab *like = evidence();
 
-	if (evidence != NULL && !hm_load_relaxed(&ss->huge)) {
+	if (like != NULL && !hm_load_relaxed(&ss->huge)) {
 		unqueue(ss);
 		hm_store_relaxed(&ss->free_mask, 0);
 		unlock_pool();
-		hm_superslab_ask_huge(ss, evidence);
+		hm_superslab_ask_huge(ss, like);
 		lock_pool();
 		hm_store_relaxed(&ss->free_mask, ALL);
 		enqueue(ss);
 	}
-	begin(ss);
-}
-
-/* Memory that was used before is resident: it goes first. */
-static uint32_t prefer_dirty(uint32_t mask, uint32_t clean, unsigned n)
-{
-	uint32_t dirty = mask & ~clean;
-
-	return dirty != 0 && hm_mask_longest_run(dirty) >= n ? dirty : mask;
+	hm_witness_begin(ss);
 }
 
 static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero, bool *again)
 {
 	uint32_t mask = hm_load_relaxed(&ss->free_mask);
 	uint32_t clean = hm_load_relaxed(&ss->zero_mask);
-	unsigned first = hm_mask_find_run(prefer_dirty(mask, clean, n), n);
+	unsigned first = hm_superslab_find_run(ss, n);
 	uint32_t bits = hm_mask_span(first, n);
 
 	hm_check((mask & bits) == bits);

@@ -75,6 +75,20 @@ hm_inline bool hm_superslab_is_clean(const struct hm_superslab *ss)
 	return hm_load_relaxed(&ss->zero_mask) == UINT32_MAX;
 }
 
+/*
+ * The first of n free slabs side by side, which there are. Memory that was used before is resident:
+ * it goes first.
+ */
+hm_inline unsigned hm_superslab_find_run(const struct hm_superslab *ss, unsigned n)
+{
+	uint32_t mask = hm_load_relaxed(&ss->free_mask);
+	uint32_t dirty = mask & ~hm_load_relaxed(&ss->zero_mask);
+
+	if (dirty != 0 && hm_mask_longest_run(dirty) >= n)
+		mask = dirty;
+	return hm_mask_find_run(mask, n);
+}
+
 /* The slabs that are free, and resident for all one knows. */
 hm_inline uint32_t hm_superslab_dirty(const struct hm_superslab *ss)
 {

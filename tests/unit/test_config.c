@@ -5,6 +5,8 @@
 #include "base/base.h"
 #include "policy/config.h"
 
+#include "suite.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,20 +153,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("config");
-	TCase *t = tcase_create("config");
-	SRunner *r = srunner_create(s);
-	int failed;
+	const TTest *tests[] = {
+		nothing, settings, modifiers, sections, includes, rubbish,
+	};
 
-	tcase_add_test(t, nothing);
-	tcase_add_test(t, settings);
-	tcase_add_test(t, modifiers);
-	tcase_add_test(t, sections);
-	tcase_add_test(t, includes);
-	tcase_add_test(t, rubbish);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return SUPPORT_RUN("config", tests);
 }

@@ -11,6 +11,8 @@
 
 #include "os/os.h"
 
+#include "suite.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,17 +41,6 @@
 
 #define MIB ((size_t)1 << 20)
 #define WORD sizeof(size_t)
-
-static uint64_t seed;
-
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
 
 static char *map_pages(size_t size, size_t align)
 {
@@ -285,7 +276,7 @@ START_TEST(forged_arena_chunks)
 	ck_assert(hm_maps_is_glibc_heap(p)); /* as good as the real thing */
 	heap[0] = 4096; /* an arena that is not mapped */
 	ck_assert(!hm_maps_is_glibc_heap(p));
-	heap[0] = (uintptr_t)(void *)&seed + 1;
+	heap[0] = (uintptr_t)(void *)&support_seed + 1;
 	ck_assert(!hm_maps_is_glibc_heap(p));
 	heap[0] = (uintptr_t)&put; /* not writable */
 	heap[0] &= ~(uintptr_t)15;
@@ -318,7 +309,7 @@ START_TEST(what_is_no_heap)
 {
 	char on_stack[64] __attribute__((aligned(16))) = "";
 	static char in_bss[64] __attribute__((aligned(16)));
-	uint64_t state = seed;
+	uint64_t state = support_seed;
 
 	put(on_stack + 32, 0, 64 | 5);
 	put(in_bss + 32, 0, 64 | 5);
@@ -331,9 +322,9 @@ START_TEST(what_is_no_heap)
 	ck_assert(!hm_maps_is_glibc_heap("a literal"));
 	/* Words of any kind, mostly far from everything: no fault is the test. */
 	for (int i = 0; i < 2000; i++) {
-		uintptr_t p = (uintptr_t)next_random(&state) & ~(uintptr_t)15;
+		uintptr_t p = (uintptr_t)support_random(&state) & ~(uintptr_t)15;
 
-		(void)hm_maps_is_glibc_heap((void *)(p >> (next_random(&state) & 31)));
+		(void)hm_maps_is_glibc_heap((void *)(p >> (support_random(&state) & 31)));
 	}
 }
 END_TEST
@@ -342,51 +333,29 @@ START_TEST(random_pages_do_not_fault)
 {
 	size_t page = hm_os_page_size(), n = 4 * page / sizeof(uint64_t);
 	char *p = map_pages(4 * page, 64 * MIB);
-	uint64_t state = seed, *words = (uint64_t *)(void *)p;
+	uint64_t state = support_seed, *words = (uint64_t *)(void *)p;
 	unsigned taken = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		words[i] = next_random(&state);
+		words[i] = support_random(&state);
 		/* Flags and sizes that pass the first looks. */
 		words[i] >>= words[i] & 63;
 	}
 	for (int i = 0; i < 2000; i++)
-		taken += hm_maps_is_glibc_heap(p + next_random(&state) % (4 * page));
+		taken += hm_maps_is_glibc_heap(p + support_random(&state) % (4 * page));
 	ck_assert_uint_eq(taken, 0);
 }
 END_TEST
 
 int main(void)
 {
-	const char *given = getenv("HM_TEST_SEED");
-	Suite *s = suite_create("maps");
-	TCase *t = tcase_create("maps");
-	SRunner *r = srunner_create(s);
-	int failed;
+	const TTest *tests[] = {
+		agrees_with_scanf, names_and_permissions, unmapped, no_descriptor,
+		forged_mmapped_chunks, forged_arena_chunks, what_is_no_heap,
+		random_pages_do_not_fault, main_heap_and_mmapped, other_arenas,
+	};
 
-	seed = (uint64_t)time(NULL) ^ (uint64_t)getpid();
-	if (given != NULL)
-		seed = (uint64_t)strtoull(given, NULL, 0);
-	printf("test_maps: HM_TEST_SEED=%" PRIu64 "\n", seed);
-	fflush(stdout);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, agrees_with_scanf);
-	tcase_add_test(t, names_and_permissions);
-	tcase_add_test(t, unmapped);
-	tcase_add_test(t, no_descriptor);
-	if (FOREIGN_MALLOC) {
-		printf("test_maps: malloc is the sanitizer's, glibc's is not tested\n");
-	} else {
-		tcase_add_test(t, main_heap_and_mmapped);
-		tcase_add_test(t, other_arenas);
-	}
-	tcase_add_test(t, forged_mmapped_chunks);
-	tcase_add_test(t, forged_arena_chunks);
-	tcase_add_test(t, what_is_no_heap);
-	tcase_add_test(t, random_pages_do_not_fault);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	/* malloc is the sanitizer's: the last two are about glibc's */
+	return support_run("maps", tests,
+			   sizeof tests / sizeof tests[0] - (FOREIGN_MALLOC ? 2 : 0));
 }

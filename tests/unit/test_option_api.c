@@ -9,6 +9,8 @@
 #include "policy/config_file.h"
 #include "policy/options.h"
 
+#include "suite.h"
+
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -260,21 +262,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("option_api");
-	TCase *t = tcase_create("option_api");
-	SRunner *r = srunner_create(s);
-	int failed;
+	const TTest *tests[] = {
+		each_option, refused, fixed_by_the_file, listing_is_a_file, limit_at_run_time,
+		set_while_others_allocate,
+	};
 
-	tcase_add_test(t, each_option);
-	tcase_add_test(t, refused);
-	tcase_add_test(t, fixed_by_the_file);
-	tcase_add_test(t, listing_is_a_file);
-	tcase_add_test(t, limit_at_run_time);
-	tcase_set_timeout(t, 120);
-	tcase_add_test(t, set_while_others_allocate);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return SUPPORT_RUN("option_api", tests);
 }

@@ -8,6 +8,8 @@
 #include "policy/config_file.h"
 #include "policy/options.h"
 
+#include "suite.h"
+
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -271,26 +273,14 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("options");
-	TCase *t = tcase_create("options");
-	SRunner *r = srunner_create(s);
-	int failed;
+	const TTest *tests[] = {
+		table_is_sound, parse_good, parse_bad, defaults, all_are_read,
+		silent_unless_asked, reported_when_asked, strangers_text_is_tamed,
+		setuid_ignores_all,
+	};
 
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (seen == MAP_FAILED)
 		return 99;
-	tcase_add_test(t, table_is_sound);
-	tcase_add_test(t, parse_good);
-	tcase_add_test(t, parse_bad);
-	tcase_add_test(t, defaults);
-	tcase_add_test(t, all_are_read);
-	tcase_add_test(t, silent_unless_asked);
-	tcase_add_test(t, reported_when_asked);
-	tcase_add_test(t, strangers_text_is_tamed);
-	tcase_add_test(t, setuid_ignores_all);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return SUPPORT_RUN("options", tests);
 }

@@ -12,6 +12,8 @@
 #include "os/file.h"
 #include "os/output.h"
 
+#include "fail.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,21 +33,6 @@
 
 #define MIB ((size_t)1 << 20)
 #define ODD_ERRNO 12345
-
-static const char *fail_call;
-static int fail_after; /* let so many through first */
-
-static bool fail_some(const char *call)
-{
-	return strcmp(call, fail_call) == 0 && fail_after-- <= 0;
-}
-
-static void fail_from(const char *call, int after)
-{
-	fail_call = call;
-	fail_after = after;
-	hm_os_fail_hook = fail_some;
-}
 
 static size_t resident(void *p, size_t size)
 {

@@ -10,6 +10,9 @@
 
 #include "base/atomic.h"
 
+#include "fail.h"
+#include "suite.h"
+
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -34,21 +37,6 @@
 
 #define MIB ((size_t)1 << 20)
 #define ODD_ERRNO 12345
-
-static const char *fail_call;
-static int fail_after; /* let so many through first */
-
-static bool fail_some(const char *call)
-{
-	return strcmp(call, fail_call) == 0 && fail_after-- <= 0;
-}
-
-static void fail_from(const char *call, int after)
-{
-	fail_call = call;
-	fail_after = after;
-	hm_os_fail_hook = fail_some;
-}
 
 static uint64_t maps_made(void)
 {
@@ -435,28 +423,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("os_map");
-	TCase *t = tcase_create("map");
-	SRunner *r = srunner_create(s);
-	int failed;
+	const TTest *tests[] = {
+		map_sizes_and_alignments, map_one_call_is_the_rule, map_rounds_the_kernels_choice,
+		map_reuses_addresses, map_around_obstacles, map_obstacle_survives, map_refused,
+		unmap_refused, map_under_address_limit, map_concurrently, remap_in_place,
+		remap_move, remap_move_refused,
+	};
 
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, map_sizes_and_alignments);
-	tcase_add_test(t, map_one_call_is_the_rule);
-	tcase_add_test(t, map_rounds_the_kernels_choice);
-	tcase_add_test(t, map_reuses_addresses);
-	tcase_add_test(t, map_around_obstacles);
-	tcase_add_test(t, map_obstacle_survives);
-	tcase_add_test(t, map_refused);
-	tcase_add_test(t, unmap_refused);
-	tcase_add_test(t, map_under_address_limit);
-	tcase_add_test(t, map_concurrently);
-	tcase_add_test(t, remap_in_place);
-	tcase_add_test(t, remap_move);
-	tcase_add_test(t, remap_move_refused);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return SUPPORT_RUN("os_map", tests);
 }

@@ -7,6 +7,8 @@
 #include "base/base.h"
 #include "os/print.h"
 
+#include "suite.h"
+
 #include <check.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -15,17 +17,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static uint64_t seed;
-
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
 
 static void compare_number(uint64_t v, unsigned width)
 {
@@ -45,7 +36,7 @@ static void compare_number(uint64_t v, unsigned width)
 
 START_TEST(numbers)
 {
-	uint64_t state = seed;
+	uint64_t state = support_seed;
 
 	for (unsigned bit = 0; bit < 64; bit++) {
 		for (int d = -1; d <= 1; d++)
@@ -56,7 +47,7 @@ START_TEST(numbers)
 		compare_number(v - 1, 12);
 	}
 	for (int i = 0; i < 100000; i++) {
-		uint64_t v = next_random(&state);
+		uint64_t v = support_random(&state);
 
 		compare_number(v >> (v & 63), (unsigned)(v >> 6 & 31));
 	}
@@ -124,25 +115,9 @@ END_TEST
 
 int main(void)
 {
-	const char *given = getenv("HM_TEST_SEED");
-	Suite *s = suite_create("print");
-	TCase *t = tcase_create("print");
-	SRunner *r = srunner_create(s);
-	int failed;
+	const TTest *tests[] = {
+		numbers, cut_at_every_length, no_room_at_all, bytes_may_be_zero,
+	};
 
-	seed = (uint64_t)time(NULL) ^ (uint64_t)getpid();
-	if (given != NULL)
-		seed = (uint64_t)strtoull(given, NULL, 0);
-	printf("test_print: HM_TEST_SEED=%" PRIu64 "\n", seed);
-	fflush(stdout);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, numbers);
-	tcase_add_test(t, cut_at_every_length);
-	tcase_add_test(t, no_room_at_all);
-	tcase_add_test(t, bytes_may_be_zero);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return SUPPORT_RUN("print", tests);
 }

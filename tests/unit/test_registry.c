@@ -9,6 +9,8 @@
 
 #include "os/os.h"
 
+#include "suite.h"
+
 #include <check.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -27,17 +29,6 @@
 /* Of 32 bits all is one zone. */
 #define ONE_ZONE (UINTPTR_MAX <= 0xffffffffu)
 #define ZONES (ONE_ZONE ? 1 : HM_ROOT_NODES * HM_NODE_ZONES)
-
-static uint64_t seed;
-
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
 
 static void *at(uint64_t address)
 {
@@ -59,17 +50,17 @@ static const uint64_t edges[] = {
 
 START_TEST(any_pattern_is_answered)
 {
-	uint64_t state = seed;
+	uint64_t state = support_seed;
 	enum hm_reg_kind kind = HM_REG_LARGE;
 
 	for (size_t i = 0; i < EDGES; i++)
 		ck_assert_int_eq(hm_registry_get(at(edges[i])), HM_REG_NONE);
 	ck_assert(hm_registry_set(at(REACH - ZONE_REACH), HM_REG_LARGE));
 	for (int i = 0; i < 1000000; i++) {
-		uintptr_t p = (uintptr_t)next_random(&state);
+		uintptr_t p = (uintptr_t)support_random(&state);
 
 		/* Shifts bring it into reach every so often. */
-		p >>= next_random(&state) & (sizeof(p) * 8 - 1);
+		p >>= support_random(&state) & (sizeof(p) * 8 - 1);
 		if (p - (REACH - ZONE_REACH) < UNIT)
 			continue;
 		if (hm_registry_get(at(p)) != HM_REG_NONE)
@@ -138,13 +129,13 @@ END_TEST
 
 START_TEST(walk_finds_all_in_order)
 {
-	uint64_t state = seed;
+	uint64_t state = support_seed;
 	uintptr_t set[200], *end = set;
 	enum hm_reg_kind kind;
 	void *p;
 
 	for (int i = 0; i < 200; i++) {
-		uint64_t any = next_random(&state) & (REACH - 1) & ~(uint64_t)(UNIT - 1);
+		uint64_t any = support_random(&state) & (REACH - 1) & ~(uint64_t)(UNIT - 1);
 		uintptr_t a = (uintptr_t)any;
 
 		/* The ends (0 excepted: the walk's NULL; of 32 bits the last), and of a zone. */
@@ -268,30 +259,11 @@ END_TEST
 
 int main(void)
 {
-	const char *given = getenv("HM_TEST_SEED");
-	Suite *s = suite_create("registry");
-	TCase *t = tcase_create("registry");
-	SRunner *r = srunner_create(s);
-	int failed;
+	const TTest *tests[] = {
+		any_pattern_is_answered, set_get_and_go, walk_finds_all_in_order,
+		concurrent_growth, fork_with_the_lock, beyond_reach, growth_refused_and_later_not,
+	};
 
-	seed = (uint64_t)time(NULL) ^ (uint64_t)getpid();
-	if (given != NULL)
-		seed = (uint64_t)strtoull(given, NULL, 0);
-	printf("test_registry: HM_TEST_SEED=%" PRIu64 "\n", seed);
-	fflush(stdout);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, any_pattern_is_answered);
-	tcase_add_test(t, set_get_and_go);
-	if (!ONE_ZONE) {
-		tcase_add_test(t, beyond_reach);
-		tcase_add_test(t, growth_refused_and_later_not);
-	}
-	tcase_add_test(t, walk_finds_all_in_order);
-	tcase_add_test(t, concurrent_growth);
-	tcase_add_test(t, fork_with_the_lock);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	/* Where there is one zone nothing is beyond it. */
+	return support_run("registry", tests, sizeof tests / sizeof tests[0] - (ONE_ZONE ? 2 : 0));
 }
