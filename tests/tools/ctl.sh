@@ -15,6 +15,7 @@ trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$tmp"' EXIT
 begin() {
 	local name=$1 i
 	shift
+	: >"$tmp/$name.said" # one of that name may have been ready before
 	env LD_PRELOAD="$lib" "$@" >"$tmp/$name.said" 2>&1 </dev/null &
 	pid=$!
 	for i in $(seq 600); do
