@@ -16,10 +16,11 @@
 static hm_noinline void *realloc_slow(void *p, size_t n)
 {
 	hm_keep_frame();
+	/* Lua has no other malloc. Its misses set errno. */
+	if (p == NULL)
+		return hm_cache_malloc(n);
 	if (n > PTRDIFF_MAX)
 		return hm_api_or_enomem(hm_api_too_large(n));
-	if (p == NULL)
-		return hm_api_or_enomem(hm_heap_malloc(n));
 	/* As glibc: the block is freed, and NULL is no error. */
 	if (n == 0) {
 		hm_heap_free(p);

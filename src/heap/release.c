@@ -333,6 +333,11 @@ static void give_up_class(struct hm_heap *h, unsigned cls)
 {
 	struct hm_bin *bin = &h->bins[cls];
 
+	/* A thread uses few classes, and ends soon. */
+	if (bin->bound == NULL && bin->bump == NULL && hm_list_empty(&bin->partial)) {
+		bin->recycled &= h->alone;
+		return;
+	}
 	uncarve(bin, cls);
 	if (h->alone) {
 		give_up_unused(bin);
@@ -356,7 +361,10 @@ static void give_up_class(struct hm_heap *h, unsigned cls)
 void hm_release_lists(struct hm_heap *h)
 {
 	for (unsigned cls = 0; cls < HM_CLASSES; cls++)
-		hm_release_class(h, cls);
+		if (h->sll[cls].head.p != NULL || h->bins[cls].back.p != NULL)
+			hm_release_class(h, cls);
+		else
+			h->sll[cls].budget = hm_budget_countdown(h->bins[cls].budget);
 }
 
 void hm_release_unused(struct hm_heap *h)

@@ -81,7 +81,7 @@ static void admit(struct hm_large *l, size_t size, size_t span, size_t offset)
 	hm_large_canary_set(l);
 	hm_list_add_head(&live.list, &l->node);
 	hm_count_add(&hm_figures.large_blocks, 1);
-	live.nr_moved += l->moved;
+	live.nr_moved += l->moved != 0;
 	live.n.usable += l->user_size;
 	hm_count_add(&hm_figures.large_bytes, size);
 	if (hm_load_relaxed(&hm_figures.large_blocks) > live.n.most)
@@ -96,7 +96,7 @@ static void withdraw(struct hm_large *l)
 	l->magic = 0;
 	hm_list_remove(&l->node);
 	hm_count_add(&hm_figures.large_blocks, (size_t)-1);
-	live.nr_moved -= l->moved;
+	live.nr_moved -= l->moved != 0;
 	live.n.usable -= l->user_size;
 	hm_count_add(&hm_figures.large_bytes, -l->map_size);
 }
@@ -112,7 +112,7 @@ static size_t unmap_all(struct hm_list *leaving)
 		size_t span = hm_large_span(l);
 
 		hm_list_remove(&l->node);
-		if (hm_range_unmap(l, span, l->huge, l->moved, keeps_ranges())) {
+		if (hm_range_unmap(l, span, l->huge, l->moved != 0, keeps_ranges())) {
 			bytes += header.map_size;
 			continue;
 		}
@@ -206,7 +206,7 @@ static struct hm_large *map_block(const struct hm_large_shape *s, bool tight, si
 	}
 	if (l != NULL) {
 		l->huge = huge;
-		l->moved = false;
+		l->moved = 0;
 	}
 	return l;
 }
@@ -347,7 +347,7 @@ static void *grow_in_place(struct hm_large *l, size_t size, size_t span)
 	if (span <= old)
 		return settle(l, size, old);
 	/* One that was moved would be two mappings to the kernel, that it does not move again. */
-	if (!l->moved && old % HM_SUPERSLAB_SIZE == 0 && span % HM_SUPERSLAB_SIZE == 0 &&
+	if (l->moved == 0 && old % HM_SUPERSLAB_SIZE == 0 && span % HM_SUPERSLAB_SIZE == 0 &&
 	    hm_range_extend((char *)l + old, span - old, l->huge))
 		return settle(l, size, span);
 	return hm_os_remap_in_place(l, old, span) ? settle(l, size, span) : NULL;
@@ -367,7 +367,7 @@ static void *shrink(struct hm_large *l, size_t size)
 {
 	size_t old = hm_large_span(l), span = hm_large_span_for(size, false);
 
-	if (span < old && hm_range_unmap((char *)l + span, old - span, l->huge, l->moved,
+	if (span < old && hm_range_unmap((char *)l + span, old - span, l->huge, l->moved != 0,
 					 keeps_ranges()))
 		old = span;
 	if (old > size)

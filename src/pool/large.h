@@ -29,7 +29,7 @@ struct hm_large {
 	struct hm_list node; /* of the live or of the cached ones */
 	bool zero;           /* the user bytes are known to be zero */
 	bool huge;           /* asked for huge pages */
-	bool moved;          /* part of it was moved by mremap */
+	uint16_t moved;      /* by mremap: the number of the move, which parts of it share; or 0 */
 	uint32_t spare;      /* pages mapped behind map_size, untouched for all one knows */
 	uint64_t freed_at;   /* order of entry into the cache */
 };

@@ -207,10 +207,10 @@ static struct hm_large *join_neighbours(struct hm_large *l)
 		next = n->next;
 		low = other < l ? other : l;
 		high = other < l ? l : other;
-		/* Two kinds of mapping would be one block that mremap cannot move. */
+		/* Two kinds of mapping, or of two moves, would be one that mremap cannot move. */
 		span = hm_large_span(low);
 		if ((char *)low + span != (char *)high || low->huge != high->huge ||
-		    low->moved || high->moved)
+		    low->moved != high->moved)
 			continue;
 		unlink_kept(other);
 		hm_registry_set(high, HM_REG_NONE);

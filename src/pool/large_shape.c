@@ -125,6 +125,14 @@ static struct hm_large *remap_retained(struct hm_large *l, size_t old_span, size
 	return hm_os_remap_onto(l, old_span, span, to) ? to : NULL;
 }
 
+/* Not 0. Two that have one number, 65535 moves apart, are no danger: mremap tells. */
+static uint16_t next_move(void)
+{
+	static _Atomic unsigned moves;
+
+	return (uint16_t)(hm_add_relaxed(&moves, 1) % UINT16_MAX + 1);
+}
+
 struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span, bool keep,
 				bool *is_short)
 {
@@ -136,7 +144,7 @@ struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span
 				      huge && !hm_ace_huge_always(), has_room, is_short);
 	if (to == NULL)
 		return NULL;
-	to->moved = true;
+	to->moved = next_move();
 	if (keep)
 		hm_range_fill(l, old_span, huge);
 	return to;

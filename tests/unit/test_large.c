@@ -335,6 +335,47 @@ static char *resized(char *p, size_t kept, size_t n, unsigned seed)
 	return q;
 }
 
+/* Moved, so that to the kernel it is a mapping by itself. */
+static char *moved(char *p, size_t n)
+{
+	char *q = hm_large_resize(hm_large_find(p), n, true);
+
+	ck_assert_ptr_nonnull(q);
+	ck_assert_uint_ne(hm_large_find(q)->moved, 0);
+	return q;
+}
+
+/* Parts of what was moved at once are one mapping, and join again; those of two moves are not. */
+START_TEST(cache_joins_what_moved)
+{
+	const size_t whole = 6 * MIB - 8192, part = 2 * MIB - 8192, rest = 4 * MIB - 8192;
+	char *above = get(part, 16), *a = get(part, 16), *wall = get(part, 16);
+	char *b = get(part, 16), *p, *q;
+
+	a = moved(a, whole);
+	b = moved(b, whole);
+	drop(a);
+	p = get(part, 16);
+	q = get(rest, 16);
+	ck_assert_uint_eq(counts().cached, 0);
+	drop(p);
+	drop(q);
+	ck_assert_uint_eq(counts().cached, 1);
+	drop(b);
+	ck_assert_uint_eq(counts().cached, 2);
+	/* Each can be moved. */
+	p = get(whole, 16);
+	q = get(whole, 16);
+	ck_assert_uint_eq(counts().cached, 0);
+	fill(p, whole, 1);
+	fill(q, whole, 3);
+	drop(resized(p, whole, 30 * MIB, 1));
+	drop(resized(q, whole, 34 * MIB, 3));
+	drop(above);
+	drop(wall);
+}
+END_TEST
+
 START_TEST(resize_keeps)
 {
 	static const size_t aligns[] = { 16, 4096, MIB, 2 * MIB, 8 * MIB };
@@ -791,7 +832,7 @@ int main(void)
 {
 	const TTest *tests[] = {
 		shape, exact, colours, double_free, cache_fit, cache_bound,
-		cache_grows_a_block,
+		cache_grows_a_block, cache_joins_what_moved,
 		cache_grows_with_heap, resize_keeps, resize_in_place, map_fails,
 		no_spare_room, impossible, remap_fails, remap_of_two, locked_half, unmap_fails,
 		canary, fork_child, threads,
