@@ -166,21 +166,17 @@ static struct hm_superslab *grow(void)
 	return ss;
 }
 
-/* As grow, of an empty one: purged by parts it lost its huge pages. Meanwhile it is nobody's. */
-static void begin_again(struct hm_superslab *ss)
+/*
+ * As grow, of an empty one: purged by parts it lost its huge pages. Without the lock; the caller
+ * has a span of it, and others may have more by now.
+ */
+static void begin_again(struct hm_superslab *ss, const struct hm_superslab *like)
 {
-	struct hm_superslab *like = evidence();
-
-	if (like != NULL && !hm_load_relaxed(&ss->huge)) {
-		unqueue(ss);
-		hm_store_relaxed(&ss->free_mask, 0);
-		unlock_pool();
-		hm_superslab_ask_huge(ss, like);
-		lock_pool();
-		hm_store_relaxed(&ss->free_mask, ALL);
-		enqueue(ss);
-	}
+	if ((like != NULL || hm_ace_huge_always()) && !hm_superslab_is_huge(ss))
+		hm_superslab_ask_huge(ss, like != NULL && hm_superslab_is_dense(like));
+	lock_pool();
 	hm_witness_begin(ss);
+	unlock_pool();
 }
 
 static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero, bool *again)
@@ -206,16 +202,18 @@ static unsigned take_span(struct hm_superslab *ss, unsigned n, bool *zero, bool 
 struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 {
 	unsigned n = hm_classes[hm_class_checked(cls)].slabs, first;
-	struct hm_superslab *ss;
+	struct hm_superslab *ss, *like = NULL;
 	struct hm_slab *s;
-	bool again;
+	bool again, anew = false;
 
 	lock_pool();
 	ss = find(n);
-	if (ss == NULL)
+	if (ss == NULL) {
 		ss = grow();
-	else if (hm_load_relaxed(&ss->free_mask) == ALL && hm_superslab_is_clean(ss))
-		begin_again(ss);
+	} else if (hm_superslab_is_gone(ss)) {
+		anew = true;
+		like = evidence();
+	}
 	/* The OS refused: another thread may have released something meanwhile. */
 	if (ss == NULL)
 		ss = find(n);
@@ -227,6 +225,8 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
 	hm_in_use_add(n);
 	unlock_pool();
 
+	if (anew)
+		begin_again(ss, like);
 	s = hm_slab_of_superslab(ss, first); /* the first touch is a page fault: not in the lock */
 	hm_remote_of(s)->again = again;
 	hm_slab_format(s, cls);
@@ -240,13 +240,11 @@ struct hm_slab *hm_pool_acquire(unsigned cls, bool *zero)
  */
 static unsigned purge_superslab(struct hm_superslab *ss)
 {
-	uint32_t dirty = hm_superslab_dirty(ss), take = dirty, done;
+	uint32_t dirty = hm_superslab_dirty(ss), there = hm_superslab_there(ss), take, done;
 
-	if (dirty == 0)
+	if (there == 0)
 		return 0;
-	/* The first touch of a huge page brought all its slabs. */
-	if (hm_load_relaxed(&ss->huge))
-		take = hm_load_relaxed(&ss->free_mask);
+	take = hm_superslab_is_over(ss) ? ALL : there;
 	unqueue(ss);
 	hm_store_relaxed(&ss->free_mask, hm_load_relaxed(&ss->free_mask) & ~take);
 	count_dirty(ss, 0, dirty);
@@ -260,13 +258,13 @@ static unsigned purge_superslab(struct hm_superslab *ss)
 	ss->purged_mask |= done;
 	count_dirty(ss, dirty & ~done, 0);
 	enqueue(ss);
-	return hm_popcount32(done);
+	return hm_popcount32(done & there);
 }
 
 /* One with huge pages would lose them for a few of its slabs. */
 static bool is_worth_it(const struct hm_superslab *ss)
 {
-	return !hm_load_relaxed(&ss->huge) ||
+	return !hm_superslab_is_huge(ss) ||
 	       hm_popcount32(hm_load_relaxed(&ss->free_mask)) >= HM_SLABS / 2;
 }
 

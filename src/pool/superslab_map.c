@@ -32,7 +32,7 @@ static struct hm_superslab *enter(char *base, bool huge)
 	/* Walkers may stand on the record of a unit that was a superslab before. */
 	if (ss->base == NULL)
 		ss->base = base;
-	hm_store_relaxed(&ss->huge, huge);
+	hm_store_relaxed(&ss->huge, huge ? HM_HUGE_ASKED : HM_HUGE_NONE);
 	/* Not free before add: who walks the list of all may stand on this record. */
 	hm_list_init(&ss->node);
 	hm_list_init(&ss->dirty_node);
@@ -79,10 +79,10 @@ bool hm_superslab_is_dense(const struct hm_superslab *ss)
 	return hm_slab_carved_bytes(ss) >= HM_SUPERSLAB_SIZE / 8 * 7;
 }
 
-void hm_superslab_ask_huge(struct hm_superslab *ss, const struct hm_superslab *evidence)
+void hm_superslab_ask_huge(struct hm_superslab *ss, bool dense)
 {
-	if (hm_superslab_is_dense(evidence) && hm_os_advise_huge(ss->base, HM_SUPERSLAB_SIZE))
-		hm_store_relaxed(&ss->huge, true);
+	if ((dense || hm_ace_huge_always()) && hm_os_advise_huge(ss->base, HM_SUPERSLAB_SIZE))
+		hm_store_relaxed(&ss->huge, HM_HUGE_ASKED);
 }
 
 bool hm_superslab_unmap(struct hm_superslab *ss)
@@ -111,5 +111,7 @@ uint32_t hm_superslab_purge(struct hm_superslab *ss, uint32_t bits)
 		done |= run;
 		bits &= ~run;
 	}
+	if (bits == 0 && !hm_superslab_is_huge(ss))
+		hm_store_relaxed(&ss->huge, HM_HUGE_NONE);
 	return done;
 }

@@ -17,7 +17,10 @@
  */
 struct hm_superslab *hm_superslab_map(bool dense);
 
-/* The same with all its pages in memory. */
+/* The same for an empty superslab of which nothing is in memory. */
+void hm_superslab_ask_huge(struct hm_superslab *ss, bool dense);
+
+/* A new one with all its pages in memory. */
 struct hm_superslab *hm_superslab_map_populated(void);
 
 /*
@@ -25,12 +28,6 @@ struct hm_superslab *hm_superslab_map_populated(void);
  * what was handed out in tiny blocks, of which a program mostly uses the whole.
  */
 bool hm_superslab_is_dense(const struct hm_superslab *ss);
-
-/*
- * The empty superslab, of which nothing is in memory, has huge pages if the evidence is dense and
- * the OS does not refuse. Not under the pool's lock.
- */
-void hm_superslab_ask_huge(struct hm_superslab *ss, const struct hm_superslab *evidence);
 
 /*
  * Its record stays, and says that there is nothing: no pointer to it can be

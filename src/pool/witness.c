@@ -13,7 +13,14 @@ static struct hm_superslab *youngest, *older;
 
 void hm_witness_begin(struct hm_superslab *ss)
 {
-	if (hm_load_relaxed(&ss->huge))
+	/* What it told before is past. */
+	if (ss == youngest) {
+		youngest = older;
+		older = NULL;
+	} else if (ss == older) {
+		older = NULL;
+	}
+	if (hm_superslab_is_huge(ss))
 		return;
 	older = youngest;
 	youngest = ss;
@@ -22,7 +29,7 @@ void hm_witness_begin(struct hm_superslab *ss)
 static bool is_evidence(const struct hm_superslab *ss)
 {
 	return ss != NULL && hm_load_relaxed(&ss->kind) == HM_REG_SUPERSLAB &&
-	       !hm_load_relaxed(&ss->huge) && hm_load_relaxed(&ss->free_mask) == 0;
+	       !hm_superslab_is_huge(ss) && hm_load_relaxed(&ss->free_mask) == 0;
 }
 
 struct hm_superslab *hm_witness_get(size_t in_use)

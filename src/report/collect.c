@@ -65,7 +65,7 @@ RACY static void count_superslab(struct hm_superslab *ss, void *arg)
 	uint32_t zero_mask = hm_load_relaxed(&ss->zero_mask);
 
 	st->superslabs++;
-	st->huge_superslabs += hm_load_relaxed(&ss->huge);
+	st->huge_superslabs += hm_superslab_is_huge(ss);
 	st->fills[fill_of(HM_SLABS - hm_popcount32(free_mask))]++;
 	st->free_slabs += hm_popcount32(free_mask);
 	st->dirty_slabs += hm_popcount32(free_mask & ~zero_mask);

@@ -266,16 +266,16 @@ bool hm_hole_spares(const struct hm_slab *s)
 {
 	const struct hm_superslab *ss = hm_superslab_of(s);
 
-	return hm_load_relaxed(&ss->huge) &&
+	return hm_superslab_is_huge(ss) &&
 	       hm_slab_used_bytes(ss) >= HM_SUPERSLAB_SIZE / 8 * 7;
 }
 
 void hm_hole_refuse_huge(struct hm_superslab *ss)
 {
-	if (!hm_load_relaxed(&ss->huge))
+	if (!hm_superslab_is_huge(ss))
 		return;
 	hm_os_advise_nohuge(ss->base, HM_SUPERSLAB_SIZE);
-	hm_store_relaxed(&ss->huge, false);
+	hm_store_relaxed(&ss->huge, HM_HUGE_BROKEN);
 }
 
 /*

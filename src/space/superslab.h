@@ -26,9 +26,16 @@ enum hm_reg_kind {
 	HM_REG_LARGE_SHIFTED = 3, /* the header is at the base of the unit before */
 };
 
+/* Huge pages. The first touch of one brings all of it: what is free, and known to be zero, too. */
+enum hm_huge {
+	HM_HUGE_NONE = 0,
+	HM_HUGE_ASKED = 1,
+	HM_HUGE_BROKEN = 2, /* asked until a part in use went: what is free may be there still */
+};
+
 struct hm_superslab {
 	_Atomic uint8_t kind; /* enum hm_reg_kind */
-	_Atomic bool huge;    /* asked for huge pages */
+	_Atomic uint8_t huge; /* enum hm_huge */
 	uint16_t retained; /* units of the retained range (pool/range.h) that begins or ends here */
 	_Atomic uint32_t free_mask; /* bit i: slab i is free */
 	_Atomic uint32_t zero_mask; /* bit i: slab i's memory is known to be zero */
@@ -69,10 +76,48 @@ hm_inline unsigned hm_mask_find_run(uint32_t mask, unsigned n)
 	return hm_ctz32(mask);
 }
 
-/* All of it is known to be zero. Under the pool's lock, as the next. */
+hm_inline bool hm_superslab_is_huge(const struct hm_superslab *ss)
+{
+	return hm_load_relaxed(&ss->huge) == HM_HUGE_ASKED;
+}
+
+/* All of it is known to be zero. Under the pool's lock, as the next ones. */
 hm_inline bool hm_superslab_is_clean(const struct hm_superslab *ss)
 {
 	return hm_load_relaxed(&ss->zero_mask) == UINT32_MAX;
+}
+
+/* The slabs that are free, and resident for all one knows. */
+hm_inline uint32_t hm_superslab_dirty(const struct hm_superslab *ss)
+{
+	return hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
+}
+
+/* Those that a purge is for: the first touch of a huge page brought all. */
+hm_inline uint32_t hm_superslab_there(const struct hm_superslab *ss)
+{
+	uint32_t dirty = hm_superslab_dirty(ss);
+	unsigned huge = hm_load_relaxed(&ss->huge);
+
+	if (huge == HM_HUGE_BROKEN || (huge == HM_HUGE_ASKED && dirty != 0))
+		return hm_load_relaxed(&ss->free_mask);
+	return dirty;
+}
+
+/*
+ * It is free, and was all used. What went by parts has a table of small pages still, and no touch
+ * brings a huge page there. Linux with CONFIG_PT_RECLAIM frees it when all goes at once.
+ */
+hm_inline bool hm_superslab_is_over(const struct hm_superslab *ss)
+{
+	return hm_load_relaxed(&ss->free_mask) == UINT32_MAX &&
+	       (hm_superslab_dirty(ss) | ss->purged_mask) == UINT32_MAX;
+}
+
+/* It is free, was all used, and went back since: nothing is in memory, unlike what is prewarmed. */
+hm_inline bool hm_superslab_is_gone(const struct hm_superslab *ss)
+{
+	return hm_superslab_is_over(ss) && hm_superslab_is_clean(ss);
 }
 
 /*
@@ -87,12 +132,6 @@ hm_inline unsigned hm_superslab_find_run(const struct hm_superslab *ss, unsigned
 	if (dirty != 0 && hm_mask_longest_run(dirty) >= n)
 		mask = dirty;
 	return hm_mask_find_run(mask, n);
-}
-
-/* The slabs that are free, and resident for all one knows. */
-hm_inline uint32_t hm_superslab_dirty(const struct hm_superslab *ss)
-{
-	return hm_load_relaxed(&ss->free_mask) & ~hm_load_relaxed(&ss->zero_mask);
 }
 
 #endif

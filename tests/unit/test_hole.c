@@ -291,7 +291,7 @@ START_TEST(huge_pages)
 		if (hm_superslab_of(w[i].s) == hm_superslab_of(w[i + HM_SLABS - 1].s))
 			first = i;
 	must(hm_superslab_of(w[first].s) == hm_superslab_of(w[first + HM_SLABS - 1].s));
-	if (!hm_load_relaxed(&hm_superslab_of(w[first].s)->huge))
+	if (!hm_superslab_is_huge(hm_superslab_of(w[first].s)))
 		return; /* a kernel without */
 	for (unsigned i = first; i < first + HM_SLABS; i++) {
 		struct hm_superslab *ss = hm_superslab_of(w[i].s);
@@ -306,10 +306,10 @@ START_TEST(huge_pages)
 		check_live(&w[i]);
 		if (i - first < HM_SLABS / 8) {
 			must(hm_hole_spares(w[i].s) && hm_hole_purge(w[i].s, 0, PAGES) == 0);
-			must(!hm_hole_any(w[i].s) && hm_load_relaxed(&ss->huge));
+			must(!hm_hole_any(w[i].s) && hm_superslab_is_huge(ss));
 		} else if (i - first > HM_SLABS / 2 && HM_GUARDS != 2) {
 			must(!hm_hole_spares(w[i].s) && hm_hole_purge(w[i].s, 0, PAGES) > 0);
-			must(hm_hole_any(w[i].s) && !hm_load_relaxed(&ss->huge));
+			must(hm_hole_any(w[i].s) && !hm_superslab_is_huge(ss));
 		}
 		check_live(&w[i]);
 	}

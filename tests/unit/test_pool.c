@@ -9,6 +9,7 @@
 #include "policy/ace.h"
 #include "policy/options.h"
 #include "pool/pool.h"
+#include "slab/hole.h"
 
 #define FIRST_ONE_BLOCK (HM_TINY_CLASSES + 20)
 #define MOST 4096
@@ -316,7 +317,7 @@ START_TEST(dense_huge_pages_stay_whole)
 		all[i] = acquire(5);
 		memset(hm_slab_start(all[i]), 1, HM_SLAB_SIZE);
 	}
-	hm_store_relaxed(&hm_superslab_of(all[0])->huge, true);
+	hm_store_relaxed(&hm_superslab_of(all[0])->huge, HM_HUGE_ASKED);
 	hm_options.dirty_max = 4 * HM_SLAB_SIZE;
 	hm_pool_release(all[0]);
 	for (unsigned i = 1; i < 5; i++)
@@ -497,7 +498,7 @@ END_TEST
 
 static void count_huge(struct hm_superslab *ss, void *arg)
 {
-	*(unsigned *)arg += ss->huge;
+	*(unsigned *)arg += hm_superslab_is_huge(ss);
 }
 
 static unsigned huge_superslabs(void)
@@ -602,6 +603,44 @@ START_TEST(huge_pages_begin_again)
 }
 END_TEST
 
+/* What is prewarmed is in memory, used or not: it tells nothing, nor does it ask. */
+START_TEST(prewarmed_is_no_evidence)
+{
+	unsigned n = 2 * HM_ACE_HUGE_AFTER;
+
+	if (!learns_huge())
+		return;
+	ck_assert_uint_eq(hm_pool_prewarm(n), n);
+	use_slabs(2 * n * HM_SLABS, 0);
+	ck_assert_uint_eq(counts().superslabs, 2 * n);
+	ck_assert_uint_eq(huge_superslabs(), 0);
+}
+END_TEST
+
+/* One that is emptied and taken again and again does not push out the other witness. */
+START_TEST(one_witness_comes_and_goes)
+{
+	struct hm_slab *all[HM_SLABS];
+
+	if (!learns_huge())
+		return;
+	hm_options.dirty_max = 0;
+	use_slabs((HM_ACE_HUGE_AFTER + 1) * HM_SLABS, 8);
+	hm_os_fail_hook = refuse_mincore;
+	for (unsigned i = 0; i < 4; i++) {
+		for (unsigned k = 0; k < HM_SLABS; k++)
+			all[k] = acquire(3);
+		for (unsigned k = 0; k < HM_SLABS; k++)
+			hm_pool_release(all[k]);
+	}
+	use_slabs(1, 1);
+	hm_os_fail_hook = NULL;
+	ck_assert_uint_eq(huge_superslabs(), 1);
+	(void)acquire(hm_class_of(HM_SUPERSLAB_SIZE - HM_SLAB_SIZE));
+	ck_assert_uint_eq(huge_superslabs(), 2);
+}
+END_TEST
+
 /* Evidence is not asked for. */
 START_TEST(huge_pages_always)
 {
@@ -609,6 +648,101 @@ START_TEST(huge_pages_always)
 	hm_os_fail_hook = refuse_mincore;
 	use_slabs(3 * HM_SLABS, 1);
 	ck_assert_uint_eq(huge_superslabs(), have_huge() ? 3 : 0);
+}
+END_TEST
+
+/* Those that went by parts have them again; the last part went with all, table of pages and all. */
+START_TEST(huge_pages_always_again)
+{
+	struct hm_slab *all[2 * HM_SLABS];
+
+	if (!have_huge())
+		return;
+	hm_options.thp = HM_THP_ALWAYS;
+	hm_options.dirty_max = 0;
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
+		memset(hm_slab_start(all[i] = acquire(3)), 1, HM_SLAB_SIZE);
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
+		hm_pool_release(all[i]);
+	ck_assert_uint_eq(huge_superslabs(), 0);
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
+		(void)acquire(3);
+	ck_assert_uint_eq(counts().superslabs, 2);
+	ck_assert_uint_eq(huge_superslabs(), 2);
+}
+END_TEST
+
+/* The last part of what was all used goes with all, so that its table of pages goes, too. */
+START_TEST(the_last_part_goes_with_all)
+{
+	struct hm_slab *all[HM_SLABS];
+	uint64_t purges;
+
+	for (unsigned i = 0; i < HM_SLABS; i++)
+		memset(hm_slab_start(all[i] = acquire(3)), 1, HM_SLAB_SIZE);
+	hm_options.dirty_max = 0;
+	for (unsigned i = 0; i < HM_SLABS; i += 2)
+		hm_pool_release(all[i]);
+	hm_options.dirty_max = (size_t)1 << 30;
+	for (unsigned i = 1; i < HM_SLABS; i += 2)
+		hm_pool_release(all[i]);
+	purges = hm_load_relaxed(&hm_os_counts.purges);
+	ck_assert_uint_eq(hm_pool_purge_all(), HM_SLABS / 2 * HM_SLAB_SIZE);
+	ck_assert_uint_eq(hm_load_relaxed(&hm_os_counts.purges), purges + 1);
+	ck_assert_uint_eq(hm_pool_purge_all(), 0);
+	ck_assert_uint_eq(hm_load_relaxed(&hm_os_counts.purges), purges + 1);
+}
+END_TEST
+
+static struct hm_slab *meanwhile;
+
+static bool acquire_meanwhile(const char *call)
+{
+	if (strcmp(call, "madvise") == 0 && meanwhile == NULL)
+		meanwhile = acquire(3);
+	return false;
+}
+
+/* While one thread asks for huge pages again, others have what is left of that superslab. */
+START_TEST(shared_while_it_begins_again)
+{
+	struct hm_slab *all[2 * HM_SLABS], *s;
+
+	hm_options.dirty_max = 0;
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
+		all[i] = acquire(3);
+	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
+		hm_pool_release(all[i]);
+	hm_options.thp = HM_THP_ALWAYS;
+	hm_os_fail_hook = acquire_meanwhile;
+	s = acquire(3);
+	hm_os_fail_hook = NULL;
+	ck_assert_ptr_nonnull(meanwhile);
+	ck_assert_ptr_eq(hm_superslab_of(meanwhile), hm_superslab_of(s));
+	ck_assert_uint_eq(counts().empty, 1);
+}
+END_TEST
+
+/* A huge page brought what was never used, too: when a part in use went back, that goes as well. */
+START_TEST(a_broken_one_goes_whole)
+{
+	struct hm_slab *s = acquire(5), *t = acquire(5);
+	struct hm_superslab *ss = hm_superslab_of(s);
+
+	ck_assert_ptr_eq(hm_superslab_of(t), ss);
+	for (unsigned round = 0; round < 2; round++) {
+		hm_os_populate(ss->base, HM_SUPERSLAB_SIZE);
+		hm_store_relaxed(&ss->huge, HM_HUGE_ASKED);
+		hm_hole_refuse_huge(ss);
+		ck_assert_uint_eq(huge_superslabs(), 0);
+		hm_options.dirty_max = 0;
+		if (round == 0)
+			hm_pool_release(t);
+		else
+			hm_pool_purge_all();
+		ck_assert_uint_eq(hm_os_resident(ss->base, HM_SUPERSLAB_SIZE), HM_SLAB_SIZE);
+		ck_assert_uint_eq(hm_pool_purge_all(), 0);
+	}
 }
 END_TEST
 
@@ -653,7 +787,7 @@ START_TEST(huge_pages_go_whole)
 		hm_pool_release(s);
 		ck_assert_uint_le(hm_os_resident(ss->base, HM_SUPERSLAB_SIZE), i * HM_SLAB_SIZE);
 	}
-	ck_assert(!hm_load_relaxed(&ss->huge));
+	ck_assert(!hm_superslab_is_huge(ss));
 }
 END_TEST
 
@@ -690,7 +824,7 @@ START_TEST(an_old_one_that_is_spared)
 
 	for (unsigned i = 0; i < 2 * HM_SLABS; i++)
 		all[i] = acquire(5);
-	hm_store_relaxed(&hm_superslab_of(all[0])->huge, true);
+	hm_store_relaxed(&hm_superslab_of(all[0])->huge, HM_HUGE_ASKED);
 	hm_options.purge_delay = 100;
 	for (unsigned i = 0; i < 2; i++)
 		hm_pool_release(all[i]);
@@ -736,6 +870,8 @@ int main(void)
 		prewarm, no_huge_pages_for_what_is_sparse, huge_pages_for_what_is_dense,
 		no_huge_pages_for_a_child, refused_once_a_release, an_old_one_that_is_spared,
 		huge_pages_go_whole, huge_pages_begin_again, huge_pages_always, advice_refused,
+		huge_pages_always_again, prewarmed_is_no_evidence, one_witness_comes_and_goes,
+		the_last_part_goes_with_all, shared_while_it_begins_again, a_broken_one_goes_whole,
 	};
 
 	return SUPPORT_RUN("pool", tests);

@@ -29,7 +29,7 @@ static struct hm_pool_counts counts(void)
 static void count_resident(struct hm_superslab *ss, void *arg)
 {
 	*(size_t *)arg += hm_os_resident(ss->base, HM_SUPERSLAB_SIZE);
-	must(!hm_load_relaxed(&ss->huge) || hm_options.thp == HM_THP_ALWAYS);
+	must(!hm_superslab_is_huge(ss) || hm_options.thp == HM_THP_ALWAYS);
 }
 
 static size_t resident(void)
