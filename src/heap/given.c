@@ -32,7 +32,7 @@ static struct {
 } given;
 
 /* One slab that waits. False: none does. */
-static bool look_waiting(unsigned cls, unsigned least, size_t *bytes)
+static bool look_waiting(unsigned cls, unsigned least, size_t *spare, size_t *bytes)
 {
 	struct hm_slab *s = hm_waiting_take_oldest(cls);
 
@@ -40,7 +40,7 @@ static bool look_waiting(unsigned cls, unsigned least, size_t *bytes)
 		return false;
 	hm_remote_take(s);
 	if (hm_slab_used(s) > 0 && hm_hole_is_likely(s, 0)) {
-		*bytes += hm_hole_purge(s, 0, least);
+		*bytes += hm_hole_purge(s, 0, least, spare);
 		hm_remote_of(s)->waited = true;
 	}
 	hm_waiting_give_up(s);
@@ -50,9 +50,10 @@ static bool look_waiting(unsigned cls, unsigned least, size_t *bytes)
 size_t hm_given_look_class(unsigned cls)
 {
 	unsigned least = hm_ace_hole_least(false, hm_heaps_in_use());
-	size_t bytes = 0;
+	size_t bytes = 0, spare = 0;
 
-	for (uint32_t n = hm_waiting_count(cls); n > 0 && look_waiting(cls, least, &bytes); n--)
+	for (uint32_t n = hm_waiting_count(cls);
+	     n > 0 && look_waiting(cls, least, &spare, &bytes); n--)
 		;
 	return bytes;
 }
@@ -149,6 +150,8 @@ static void begin(struct hm_heap *h, bool resting)
 		reset_counts();
 	}
 	h->look_given = (struct hm_look){ .busy = true, .resting = resting };
+	h->look_given.spare = h->look_given.spare_max =
+		hm_ace_spare_max(hm_ace_look_after(hm_in_use_bytes(), 0, 1));
 	h->look_given.left = enter_class(&h->look_given, 0);
 	h->given_max = 0;
 }
@@ -182,7 +185,7 @@ void hm_given_look(struct hm_heap *h)
 	}
 	least = hm_ace_hole_least(look->resting, heaps);
 	for (unsigned n = 0; n < LOOK_SLABS && look->cls < HM_CLASSES;) {
-		if (look->left == 0 || !look_waiting(look->cls, least, &bytes)) {
+		if (look->left == 0 || !look_waiting(look->cls, least, &look->spare, &bytes)) {
 			look->cls++;
 			look->left = look->cls < HM_CLASSES ? enter_class(look, look->cls) : 0;
 			continue;
@@ -194,6 +197,9 @@ void hm_given_look(struct hm_heap *h)
 	if (look->cls == HM_CLASSES) {
 		h->given_max = hm_ace_look_least(heaps);
 		look->busy = false;
+		/* The counts began anew, but what was spared is free still. */
+		if (!look->resting)
+			hm_add_relaxed(&given.grown, (ptrdiff_t)(look->spare_max - look->spare));
 	}
 }
 

@@ -62,6 +62,7 @@ struct hm_class_counts {
 /* A look for holes, which goes on over several calls: where it is, what it saw (bytes). */
 struct hm_look {
 	size_t slack;  /* free and resident in slabs that were looked at */
+	size_t spare, spare_max; /* bytes that nearly full huge pages may keep: still, and in all */
 	uint32_t left; /* slabs of the class */
 	uint16_t cls;
 	bool busy;

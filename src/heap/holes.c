@@ -35,7 +35,8 @@ static _Atomic uint64_t acquired;
 static size_t purge(struct hm_heap *h, struct hm_slab *s, unsigned fresh)
 {
 	size_t bytes = hm_hole_purge(s, fresh,
-				     hm_ace_hole_least(h->look.resting, hm_heaps_in_use()));
+				     hm_ace_hole_least(h->look.resting, hm_heaps_in_use()),
+				     &h->look.spare);
 
 	hm_remote_of(s)->waited = false;
 	hm_remote_of(s)->rested = h->look.resting;
@@ -72,14 +73,15 @@ static void look_at(struct hm_heap *h, struct hm_bin *bin, struct hm_slab *s)
  * Fresh memory of a slab that was used before is resident: whole pages of it go
  * back, and what remains of the first is cleared, so that all of it is zero.
  */
-static bool look_at_fresh(struct hm_bin *bin)
+static bool look_at_fresh(struct hm_heap *h, struct hm_bin *bin)
 {
 	const struct hm_slab *s = bin->bound;
 	char *end = hm_slab_start(s) + hm_classes[s->cls].slabs * HM_SLAB_SIZE;
 	size_t page = hm_os_page_size(), left = (size_t)(end - bin->bump);
 	size_t whole = left / page * page; /* a slab ends with a page */
 
-	if (HM_GUARDS == 2 || bin->bump_zero || whole < FRESH_PAGES * page || hm_hole_spares(s))
+	if (HM_GUARDS == 2 || bin->bump_zero || whole < FRESH_PAGES * page ||
+	    hm_hole_spares(s, bin->bump_left, &h->look.spare))
 		return false;
 	hm_hole_refuse_huge(hm_superslab_of(s));
 	if (!hm_os_purge(end - whole, whole))
@@ -98,7 +100,7 @@ static unsigned look_at_bound(struct hm_heap *h, struct hm_bin *bin)
 
 	if (s == NULL)
 		return 0;
-	if (bin->bump_left > 0 && look_at_fresh(bin))
+	if (bin->bump_left > 0 && look_at_fresh(h, bin))
 		cost = BOUND_COST;
 	if (s->carved == s->capacity && hm_hole_is_likely(s, bin->bump_left))
 		cost += purge(h, s, bin->bump_left) > 0 ? BOUND_COST : 0;
@@ -142,50 +144,6 @@ void hm_holes_look_pool(void)
 	hm_store_relaxed(&acquired, counts.acquired);
 }
 
-/*
- * Only at classes that nobody asked for blocks since the last look: their pages are not wanted
- * soon. But of many short looks few see a class used: so these have a patience of their own. The
- * others' lists stay.
- */
-static void begin_resting(struct hm_heap *h)
-{
-	hm_holes_look_pool();
-	h->rest_patience = hm_ace_patience(h->rest_patience, h->rest_purged, h->rest_wanted);
-	h->rest_purged = h->rest_wanted = 0;
-	h->looked = true;
-	hm_count_add(&h->looks, 1);
-	h->look = (struct hm_look){ .busy = true, .resting = true };
-	enter_class(h, 0);
-	h->freed_max = 0;
-}
-
-static void learn_patience(struct hm_heap *h)
-{
-	unsigned patience = hm_ace_patience(h->patience, h->purged, h->wanted);
-
-	if (patience > h->patience)
-		hm_count_add(&h->more_patient, 1);
-	else if (patience < h->patience)
-		hm_count_add(&h->less_patient, 1);
-	h->patience = patience;
-	hm_probe2(look, h, patience);
-}
-
-static void begin(struct hm_heap *h)
-{
-	/* A block on a list pins its pages, and a program that changes leaves lists behind. */
-	hm_release_lists(h);
-	hm_release_unused(h);
-	hm_holes_look_pool();
-	learn_patience(h);
-	hm_count_add(&h->looks, 1);
-	h->purged = h->wanted = 0;
-	h->looked = true;
-	h->look = (struct hm_look){ .busy = true };
-	enter_class(h, 0);
-	h->freed_max = 0; /* each call comes here until it is done */
-}
-
 /* Bytes of the slabs that a heap has, without memory that is still fresh. */
 static size_t bytes_bound(const struct hm_heap *h)
 {
@@ -217,6 +175,65 @@ static size_t live_of(const struct hm_heap *h)
 	return own < blocks ? own : blocks;
 }
 
+/* What a look may leave in nearly full huge pages, with so much free besides. */
+static size_t spare_max(const struct hm_heap *h, size_t slack)
+{
+	return hm_ace_spare_max(hm_ace_look_after(live_of(h), slack, hm_heaps_in_use()));
+}
+
+static void let_spare(struct hm_heap *h)
+{
+	h->look.spare = h->look.spare_max = spare_max(h, 0);
+}
+
+/*
+ * Only at classes that nobody asked for blocks since the last look: their pages are not wanted
+ * soon. But of many short looks few see a class used: so these have a patience of their own. The
+ * others' lists stay.
+ */
+static void begin_resting(struct hm_heap *h)
+{
+	hm_holes_look_pool();
+	h->rest_patience = hm_ace_patience(h->rest_patience, h->rest_purged, h->rest_wanted);
+	h->rest_purged = h->rest_wanted = 0;
+	h->looked = true;
+	hm_count_add(&h->looks, 1);
+	h->look = (struct hm_look){ .busy = true, .resting = true };
+	let_spare(h);
+	enter_class(h, 0);
+	h->freed_max = 0;
+}
+
+static void learn_patience(struct hm_heap *h)
+{
+	unsigned patience = hm_ace_patience(h->patience, h->purged, h->wanted);
+
+	if (patience > h->patience)
+		hm_count_add(&h->more_patient, 1);
+	else if (patience < h->patience)
+		hm_count_add(&h->less_patient, 1);
+	h->patience = patience;
+	hm_probe2(look, h, patience);
+}
+
+/* All that can go, or without what nearly full huge pages may keep. */
+static void begin(struct hm_heap *h, bool all)
+{
+	/* A block on a list pins its pages, and a program that changes leaves lists behind. */
+	hm_release_lists(h);
+	hm_release_unused(h);
+	hm_holes_look_pool();
+	learn_patience(h);
+	hm_count_add(&h->looks, 1);
+	h->purged = h->wanted = 0;
+	h->looked = true;
+	h->look = (struct hm_look){ .busy = true };
+	if (!all)
+		let_spare(h);
+	enter_class(h, 0);
+	h->freed_max = 0; /* each call comes here until it is done */
+}
+
 static void tell(struct hm_heap *h)
 {
 	hm_in_use_add_slack(h->freed - h->told);
@@ -231,7 +248,7 @@ static void begin_if_due(struct hm_heap *h)
 
 	/* 0: somebody wants one now. */
 	if (h->freed_max == 0 || h->turned >= h->turned_max) {
-		begin(h);
+		begin(h, false);
 		return;
 	}
 	tell(h);
@@ -240,11 +257,21 @@ static void begin_if_due(struct hm_heap *h)
 	if (h->rested > h->freed)
 		h->rested = h->freed;
 	if (h->freed - h->seen >= hm_ace_look_patiently(after, h->patience, live, heaps))
-		begin(h);
+		begin(h, false);
 	else if ((h->freed - h->rested) >> h->rest_patience >= hm_ace_look_resting(after))
 		begin_resting(h);
 	else
 		h->freed_max = h->freed + hm_ace_look_least(heaps);
+}
+
+/* What was spared counts towards the next look, as half of what that one waits for at most. */
+static size_t uncounted(const struct hm_heap *h)
+{
+	size_t spared = h->look.spare_max - h->look.spare, most = spare_max(h, h->look.slack);
+
+	if (spared > most)
+		spared = most;
+	return spared < h->look.slack ? spared : h->look.slack;
 }
 
 static void end(struct hm_heap *h)
@@ -252,8 +279,10 @@ static void end(struct hm_heap *h)
 	unsigned heaps = hm_heaps_in_use();
 
 	h->look.busy = false;
-	if (!h->look.resting)
+	if (!h->look.resting) {
 		h->seen = h->freed = h->look.slack;
+		h->seen -= uncounted(h);
+	}
 	h->rested = h->freed;
 	tell(h);
 	h->freed_max = h->freed + hm_ace_look_least(heaps);
@@ -289,7 +318,7 @@ void hm_holes_look(struct hm_heap *h)
 
 void hm_holes_look_all(struct hm_heap *h)
 {
-	begin(h);
+	begin(h, true);
 	while (h->look.busy)
 		hm_holes_look(h);
 }

@@ -128,6 +128,12 @@ unsigned hm_ace_hole_least(bool resting, unsigned heaps)
 	return pages == 0 || (resting && hm_ace_is_alone(heaps)) ? 1 : (unsigned)pages;
 }
 
+/* They count towards the next look: what stays until then is no more. */
+size_t hm_ace_spare_max(size_t after)
+{
+	return hm_limit_is_over() ? 0 : after / 2;
+}
+
 size_t hm_ace_look_turned(size_t live, unsigned heaps, unsigned patience)
 {
 	size_t most = hm_option_bytes(hm_options.dirty_max) / (heaps > 1 ? heaps : 1) / 2;

@@ -50,6 +50,9 @@ bool hm_ace_is_alone(unsigned heaps);
 /* Pages without a live block that a slab must have for them to be given back. */
 unsigned hm_ace_hole_least(bool resting, unsigned heaps);
 
+/* Of `after`, bytes free in nearly full huge pages that one look may leave there. */
+size_t hm_ace_spare_max(size_t after);
+
 /*
  * A thread may go in circles: what a look purged, it wants again before the next.
  * How many times longer, as a power of two, it then goes without.

@@ -27,20 +27,9 @@
 /* Plain words of other threads are read here, on purpose: a figure may be a moment old. */
 #define RACY __attribute__((no_sanitize("thread")))
 
-/* Blocks that left the span's free list and did not come back to the slab. */
-RACY static size_t blocks_out(struct hm_slab *s)
-{
-	uint32_t word = hm_load_relaxed(&hm_remote_of(s)->word);
-	size_t count = hm_remote_count(word), used = hm_slab_used(s);
-
-	if (!(word & HM_REMOTE_OWNED))
-		return count;
-	return used > count ? used - count : 0;
-}
-
 RACY static void count_span(struct hm_stats_class *c, struct hm_slab *s)
 {
-	size_t live = blocks_out(s), capacity = s->capacity;
+	size_t live = hm_remote_blocks_out(s), capacity = s->capacity;
 
 	if (live > capacity)
 		live = capacity;

@@ -262,12 +262,17 @@ uint32_t hm_hole_fill(struct hm_slab *s)
 	return n;
 }
 
-bool hm_hole_spares(const struct hm_slab *s)
+bool hm_hole_spares(const struct hm_slab *s, unsigned fresh, size_t *spare)
 {
 	const struct hm_superslab *ss = hm_superslab_of(s);
+	size_t stride = hm_classes[s->cls].stride, unused = fresh * stride;
+	size_t stays = (s->carved - hm_slab_used(s)) * stride + unused;
 
-	return hm_superslab_is_huge(ss) &&
-	       hm_slab_used_bytes(ss) >= HM_SUPERSLAB_SIZE / 8 * 7;
+	if (stays > *spare || !hm_superslab_is_huge(ss) ||
+	    hm_slab_used_bytes(ss) < HM_SUPERSLAB_SIZE / 8 * 7 + unused)
+		return false;
+	*spare -= stays;
+	return true;
 }
 
 void hm_hole_refuse_huge(struct hm_superslab *ss)
@@ -315,7 +320,7 @@ bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh)
 	       used <= hm_remote_of(s)->tried * 3u / 4u;
 }
 
-size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least)
+size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least, size_t *spare)
 {
 	struct span sp = span_of(s);
 	struct found f;
@@ -325,7 +330,7 @@ size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least)
 	if (HM_GUARDS == 2 || sp.blocks < 2 || s->carved < s->capacity || s->free.p == NULL)
 		return 0;
 	hm_assert(hm_slab_valid(s));
-	if (hm_hole_spares(s))
+	if (hm_hole_spares(s, fresh, spare))
 		return 0;
 	hm_remote_of(s)->tried = (uint16_t)(hm_slab_used(s) - fresh);
 	find_available(&sp, &f);
@@ -354,8 +359,6 @@ void hm_hole_shelve(struct hm_slab *s, unsigned n)
 	unsigned k = sp.blocks - n, from = sp.blocks, to = from;
 	unsigned a = (unsigned)((sp.first + k * sp.stride + sp.page - 1) >> sp.page_shift);
 
-	if (hm_hole_spares(s))
-		a = sp.pages;
 	if (a < sp.pages)
 		blocks_of(&sp, a, sp.pages, &from, &to);
 	hm_slab_add_used(s, -(int32_t)n);

@@ -21,9 +21,9 @@
 
 /*
  * Owner, all is carved. Gives back what pages it can, if they are `least` or more.
- * The last `fresh` blocks of those in use were never handed out. Bytes.
+ * The last `fresh` blocks of those in use were never handed out. Bytes. Of *spare: hm_hole_spares.
  */
-size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least);
+size_t hm_hole_purge(struct hm_slab *s, unsigned fresh, unsigned least, size_t *spare);
 
 /*
  * Would that find anything, as far as can be told without a look at the free
@@ -34,9 +34,10 @@ bool hm_hole_is_likely(const struct hm_slab *s, unsigned fresh);
 
 /*
  * Does it lie in a superslab with huge pages of which seven eighths or more are in use? To give
- * back a part of a huge page breaks it up: of such not even the pages without a live block go.
+ * back a part of a huge page breaks it up: of such not even the pages without a live block go,
+ * while what is free or fresh in s is within *spare, and is taken off it. Owner.
  */
-bool hm_hole_spares(const struct hm_slab *s);
+bool hm_hole_spares(const struct hm_slab *s, unsigned fresh, size_t *spare);
 
 /*
  * Before a part of a superslab goes back: no huge pages from now on. Else the next touch, or
@@ -46,8 +47,8 @@ void hm_hole_refuse_huge(struct hm_superslab *ss);
 
 /*
  * Owner: the last n blocks, which are counted as used, were never handed out and
- * will not be soon. Those beyond their first page are missing from now on, unless
- * the superslab spares its pages, the others free.
+ * will not be soon. Those beyond their first page are missing from now on, the
+ * others free.
  */
 void hm_hole_shelve(struct hm_slab *s, unsigned n);
 

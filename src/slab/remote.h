@@ -68,6 +68,17 @@ hm_inline uint32_t hm_remote_listed(const struct hm_slab *s)
 	return hm_remote_count(hm_load_relaxed(&hm_remote_of(s)->word));
 }
 
+/* Blocks that left its free list and did not come back in any way. Exact for the owner. */
+hm_inline uint32_t hm_remote_blocks_out(const struct hm_slab *s)
+{
+	uint32_t word = hm_load_relaxed(&hm_remote_of(s)->word), count = hm_remote_count(word);
+	uint32_t used = hm_slab_used(s);
+
+	if (!(word & HM_REMOTE_OWNED))
+		return count;
+	return used > count ? used - count : 0;
+}
+
 /*
  * Claims a dormant slab: the compare-and-swap's result is the answer, and only
  * the winner drains. False: it is owned or waits, nothing was touched.

@@ -73,7 +73,7 @@ hm_no_sanitize size_t hm_slab_used_bytes(const struct hm_superslab *ss)
 		const struct hm_slab *s = hm_slab_of_superslab(ss, i);
 
 		if (s->cls < HM_CLASSES && s->lead == 0)
-			bytes += (size_t)hm_slab_used(s) * hm_classes[s->cls].stride;
+			bytes += (size_t)hm_remote_blocks_out(s) * hm_classes[s->cls].stride;
 	}
 	return bytes;
 }

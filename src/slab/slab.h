@@ -136,7 +136,7 @@ struct hm_slab *hm_slab_of_superslab(const struct hm_superslab *ss, unsigned i);
 /* Bytes of a superslab that were handed out in tiny blocks; others may change it meanwhile. */
 size_t hm_slab_carved_bytes(const struct hm_superslab *ss);
 
-/* Bytes of its blocks that are in use, or were handed out and did not come back; likewise. */
+/* Bytes of its blocks that are in use, on threads' lists or fresh; likewise. */
 size_t hm_slab_used_bytes(const struct hm_superslab *ss);
 
 /* Affinity of all slabs of the span. */

@@ -3,7 +3,7 @@
  *
  * huge advice KIB MIB: allocates MIB of blocks of KIB, writes them whole and prints, for the first
  *   and the last, what was asked for: "hg" (huge pages), "nh" (none) or "-" (nothing).
- * huge holes MIB: allocates and writes MIB of blocks of a KiB, frees all but one in forty, prints
+ * huge holes MIB: allocates and writes MIB of blocks of a KiB, frees all but one in some pages, prints
  *   the advice of one that stays, before and after.
  * huge sparse: touches blocks of 5 MiB here and there, prints the KiB that are in huge pages.
  * huge work: allocates, frees and allocates, blocks of all sizes; their contents are looked at.
@@ -77,7 +77,7 @@ static int advice(size_t size, size_t mib)
 
 static int holes(size_t mib)
 {
-	size_t n = mib * KIB;
+	size_t n = mib * KIB, one_in = (size_t)sysconf(_SC_PAGESIZE) / 100;
 	char **blocks = malloc(n * sizeof(*blocks));
 
 	if (blocks == NULL)
@@ -86,7 +86,7 @@ static int holes(size_t mib)
 		blocks[i] = written(KIB, 1);
 	printf("%s ", advice_of(blocks[n / 2]));
 	for (size_t i = 0; i < n; i++)
-		if (i % 40 != n / 2 % 40)
+		if (i % one_in != n / 2 % one_in)
 			free(blocks[i]);
 	printf("%s\n", advice_of(blocks[n / 2]));
 	return 0;

@@ -16,6 +16,8 @@
 #define MOST (HM_SLAB_SIZE / HM_ALIGN)
 #define PAGES 4 /* fewer are not worth it, in most of these tests */
 
+static size_t spare_none; /* nearly full huge pages keep nothing */
+
 /* A span of the class, all of its blocks handed out. */
 struct whole {
 	struct hm_slab *s;
@@ -142,7 +144,7 @@ static void purge_and_compare(struct whole *w, unsigned pages)
 	size_t page = hm_os_page_size(), least = free_pages(w), bytes;
 	bool some = w->s->free.p != NULL;
 
-	bytes = hm_hole_purge(w->s, 0, pages);
+	bytes = hm_hole_purge(w->s, 0, pages, &spare_none);
 	check_live(w);
 	must(hm_os_resident(start, size) <= before);
 	if (!some || !has_holes(w->s->cls)) {
@@ -210,7 +212,7 @@ START_TEST(refused)
 				for (unsigned k = 0; k < w.n; k++)
 					if (w.live[k] && (k / (w.n / 8 + 1) + round) % 4 != 0)
 						drop(&w, k);
-				(void)hm_hole_purge(w.s, 0, PAGES);
+				(void)hm_hole_purge(w.s, 0, PAGES, &spare_none);
 				check_live(&w);
 				must(refuse_each > 1 || !hm_hole_any(w.s));
 			}
@@ -231,7 +233,7 @@ START_TEST(released_with_holes)
 		make(&w, cls);
 		for (unsigned k = 1; k < w.n; k++)
 			drop(&w, k);
-		(void)hm_hole_purge(w.s, 0, PAGES);
+		(void)hm_hole_purge(w.s, 0, PAGES, &spare_none);
 		must(hm_hole_any(w.s) ==
 		     (has_holes(cls) && free_pages(&w) >= PAGES * hm_os_page_size()));
 		release(&w);
@@ -258,7 +260,7 @@ START_TEST(fresh_then_shelved)
 		for (unsigned k = 0; k < n; k++)
 			if (k % 100 != 0)
 				drop(&w, k);
-		(void)hm_hole_purge(w.s, fresh, PAGES);
+		(void)hm_hole_purge(w.s, fresh, PAGES, &spare_none);
 		check_live(&w);
 		hm_hole_shelve(w.s, fresh);
 		for (unsigned k = n; k < w.n; k++)
@@ -274,46 +276,82 @@ START_TEST(fresh_then_shelved)
 }
 END_TEST
 
+/* All of a superslab, of the class, with huge pages for all one knows. */
+static struct whole *make_superslab(unsigned cls)
+{
+	static struct whole all[4 * HM_SLABS];
+	struct whole *w = NULL;
+
+	for (unsigned i = 0; i < 4 * HM_SLABS; i++)
+		make(&all[i], cls);
+	/* What was prewarmed is used in part. */
+	for (unsigned i = 0; i + HM_SLABS <= 4 * HM_SLABS; i++)
+		if (hm_superslab_of(all[i].s) == hm_superslab_of(all[i + HM_SLABS - 1].s))
+			w = &all[i];
+	must(w != NULL);
+	hm_store_relaxed(&hm_superslab_of(w->s)->huge, HM_HUGE_ASKED);
+	return w;
+}
+
+static void drop_half(struct whole *w)
+{
+	for (unsigned k = 0; k < w->n / 2; k++)
+		drop(w, k);
+}
+
 /*
- * Of a superslab with huge pages that is all in use nothing goes, not even what was never handed
- * out. When some of it is free it has none from then on.
+ * Of a superslab with huge pages that is nearly all in use nothing goes, up to what may stay. When
+ * something goes it has none from then on.
  */
 START_TEST(huge_pages)
 {
-	static struct whole w[4 * HM_SLABS];
-	unsigned cls = hm_class_of(512), first = 0, fresh;
+	unsigned cls = hm_class_of(512);
+	struct whole *w = make_superslab(cls);
+	struct hm_superslab *ss = hm_superslab_of(w->s);
+	size_t half = w[0].n / 2 * (size_t)hm_classes[cls].stride, spare = 2 * half;
 
-	hm_options.thp = HM_THP_ALWAYS;
-	for (unsigned i = 0; i < 4 * HM_SLABS; i++)
-		make(&w[i], cls);
-	/* The last that is all of this test's is new: none that was prewarmed. */
-	for (unsigned i = 0; i + HM_SLABS <= 4 * HM_SLABS; i++)
-		if (hm_superslab_of(w[i].s) == hm_superslab_of(w[i + HM_SLABS - 1].s))
-			first = i;
-	must(hm_superslab_of(w[first].s) == hm_superslab_of(w[first + HM_SLABS - 1].s));
-	if (!hm_superslab_is_huge(hm_superslab_of(w[first].s)))
-		return; /* a kernel without */
-	for (unsigned i = first; i < first + HM_SLABS; i++) {
-		struct hm_superslab *ss = hm_superslab_of(w[i].s);
-
-		for (unsigned k = 0; k < w[i].n / 2; k++)
-			drop(&w[i], k);
-		fresh = i == first ? w[i].n / 4 : 0;
-		if (fresh > 0)
-			hm_hole_shelve(w[i].s, fresh);
-		for (unsigned k = w[i].n - fresh; k < w[i].n; k++)
-			w[i].live[k] = false;
-		check_live(&w[i]);
-		if (i - first < HM_SLABS / 8) {
-			must(hm_hole_spares(w[i].s) && hm_hole_purge(w[i].s, 0, PAGES) == 0);
-			must(!hm_hole_any(w[i].s) && hm_superslab_is_huge(ss));
-		} else if (i - first > HM_SLABS / 2 && HM_GUARDS != 2) {
-			must(!hm_hole_spares(w[i].s) && hm_hole_purge(w[i].s, 0, PAGES) > 0);
+	for (unsigned i = 0; i < 3; i++) {
+		drop_half(&w[i]);
+		if (i == 2 && free_pages(&w[i]) > 0 && HM_GUARDS != 2) {
+			must(hm_hole_purge(w[i].s, 0, 1, &spare) > 0);
 			must(hm_hole_any(w[i].s) && !hm_superslab_is_huge(ss));
+		} else if (i < 2) {
+			must(hm_hole_purge(w[i].s, 0, 1, &spare) == 0);
+			must(!hm_hole_any(w[i].s) && hm_superslab_is_huge(ss));
+			must(HM_GUARDS == 2 || spare == (1 - i) * half);
 		}
 		check_live(&w[i]);
 	}
-	for (unsigned i = 0; i < 4 * HM_SLABS; i++) {
+	for (unsigned i = 0; i < HM_SLABS; i++) {
+		take_all(&w[i]);
+		release(&w[i]);
+	}
+}
+END_TEST
+
+/* What others have freed is not in use, taken or not; nor is what was never handed out. */
+START_TEST(nearly_full)
+{
+	struct whole *w = make_superslab(hm_class_of(512));
+	unsigned fresh = w[0].n / 2;
+	size_t spare = SIZE_MAX;
+
+	for (unsigned i = 1; i <= HM_SLABS / 8; i++)
+		drop_half(&w[i]);
+	must(hm_hole_spares(w[0].s, 0, &spare) && hm_hole_spares(w[0].s, fresh, &spare));
+	for (unsigned i = HM_SLABS / 8 + 1; i <= HM_SLABS / 4 + 1; i++) {
+		for (unsigned k = 0; k < w[i].n / 2; k++) {
+			struct hm_base b = hm_to_base(hm_slab_block(w[i].s, k), true);
+
+			w[i].live[k] = false;
+			must(hm_remote_push(w[i].s, b, b, 1) == HM_PUSH_OWNED);
+		}
+		if (i == HM_SLABS / 4)
+			must(!hm_hole_spares(w[0].s, fresh, &spare));
+	}
+	must(!hm_hole_spares(w[0].s, 0, &spare));
+	for (unsigned i = 0; i < HM_SLABS; i++) {
+		hm_remote_take(w[i].s);
 		take_all(&w[i]);
 		release(&w[i]);
 	}
@@ -469,6 +507,65 @@ START_TEST(without_being_asked)
 }
 END_TEST
 
+static void have_huge_pages(struct hm_superslab *ss, void *arg)
+{
+	(void)arg;
+	hm_store_relaxed(&ss->huge, HM_HUGE_ASKED);
+}
+
+/* Half a slab in each `one_in` is free, and the look that is due sees it. */
+static size_t holes_of_look(unsigned size, unsigned n, unsigned one_in)
+{
+	for (unsigned i = 0; i < n; i++)
+		must((blocks[i] = hm_heap_malloc(size)) != NULL);
+	hm_pool_each(have_huge_pages, NULL);
+	/* The last superslab is not full, nor are the first ones when they were prewarmed. */
+	for (unsigned i = 2048; i < n - 1024; i++) {
+		if (i / 8 % one_in == 1) {
+			hm_heap_free(blocks[i]);
+			blocks[i] = NULL;
+		}
+	}
+	hm_tls_heap->freed_max = 0;
+	do
+		hm_holes_look(hm_tls_heap);
+	while (hm_tls_heap->look.busy);
+	return hm_hole_bytes();
+}
+
+static void free_all(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		hm_heap_free(blocks[i]);
+	hm_heap_purge();
+	recount_nothing_in_use();
+}
+
+/*
+ * A look leaves nearly full huge pages whole, up to its part of the bound; who asks for all that
+ * can go, or is over a limit, has all of it.
+ */
+START_TEST(huge_pages_of_a_heap)
+{
+	unsigned n = 40000, size = 4000;
+
+	if (HM_GUARDS == 2 || hm_os_page_size() != 4096)
+		return; /* no pages in half a slab */
+	hm_options.thp = HM_THP_NEVER;
+	hm_options.dirty_max = 0;
+	/* A twelfth is free: a sixteenth may stay. */
+	must(holes_of_look(size, n, 50) == 0);
+	(void)hm_heap_purge();
+	must(hm_hole_bytes() > 0);
+	free_all(n);
+	must(holes_of_look(size, n, 12) > 0);
+	free_all(n);
+	hm_options.limit_soft = 1;
+	must(holes_of_look(size, n, 100) > 0);
+	free_all(n);
+}
+END_TEST
+
 /* What is resident of this thread's fresh memory, whole pages, where they are many. */
 static size_t fresh_resident(void)
 {
@@ -537,8 +634,8 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = { random_patterns,    refused,	released_with_holes,
-				 fresh_then_shelved, huge_pages, survivors, waiting_slabs,
-				 bound_slabs,	     without_being_asked };
+				 fresh_then_shelved, huge_pages, nearly_full, huge_pages_of_a_heap,
+				 survivors, waiting_slabs, bound_slabs, without_being_asked };
 
 	return SUPPORT_RUN("hole", tests);
 }
