@@ -3,8 +3,8 @@
  *
  * huge advice KIB MIB: allocates MIB of blocks of KIB, writes them whole and prints, for the first
  *   and the last, what was asked for: "hg" (huge pages), "nh" (none) or "-" (nothing).
- * huge holes MIB: allocates and writes MIB of blocks of a KiB, frees all but one in some pages, prints
- *   the advice of one that stays, before and after.
+ * huge holes MIB: allocates and writes MIB of blocks of a KiB, frees all but one in ten pages,
+ *   prints the advice of one that stays, before and after.
  * huge sparse: touches blocks of 5 MiB here and there, prints the KiB that are in huge pages.
  * huge work: allocates, frees and allocates, blocks of all sizes; their contents are looked at.
  * huge refuse ERRNO COMMAND...: the command, with every madvise failing so.
