@@ -335,7 +335,8 @@ static void give_up_class(struct hm_heap *h, unsigned cls)
 
 	/* A thread uses few classes, and ends soon. */
 	if (bin->bound == NULL && bin->bump == NULL && hm_list_empty(&bin->partial)) {
-		bin->recycled &= h->alone;
+		if (!h->alone)
+			bin->recycled = false;
 		return;
 	}
 	uncarve(bin, cls);

@@ -2,7 +2,7 @@
  * hole.c - finding, making and filling holes.
  *
  * owns: the count of all holes.
- * called from: heap/release.c, heap/refill.c, heap/holes.c, heap/given.c, pool/superslab_map.c.
+ * called from: heap/ and pool/.
  */
 #include "base/base.h"
 #include "slab/hole.h"

@@ -30,8 +30,12 @@ static inline size_t support_below(uint64_t *state, size_t n)
 	return (size_t)(support_random(state) >> 16) % n;
 }
 
-/* Runs the tests, each in a process of its own; main's result. */
-static inline int support_run(const char *name, const TTest *const *tests, size_t n)
+/*
+ * Runs the tests, each in a process of its own; main's result. Before and after each set_up and
+ * tear_down, if there are any.
+ */
+static inline int support_run_between(const char *name, const TTest *const *tests, size_t n,
+				      void (*set_up)(void), void (*tear_down)(void))
 {
 	const char *given = getenv("HM_TEST_SEED");
 	Suite *s = suite_create(name);
@@ -45,6 +49,8 @@ static inline int support_run(const char *name, const TTest *const *tests, size_
 	printf("test_%s: HM_TEST_SEED=%" PRIu64 "\n", name, support_seed);
 	fflush(stdout);
 	tcase_set_timeout(t, 120);
+	if (set_up != NULL)
+		tcase_add_checked_fixture(t, set_up, tear_down);
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(t, tests[i]);
 	suite_add_tcase(s, t);
@@ -52,6 +58,11 @@ static inline int support_run(const char *name, const TTest *const *tests, size_
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed != 0;
+}
+
+static inline int support_run(const char *name, const TTest *const *tests, size_t n)
+{
+	return support_run_between(name, tests, n, NULL, NULL);
 }
 
 #define SUPPORT_RUN(name, tests) support_run(name, tests, sizeof(tests) / sizeof(tests[0]))

@@ -295,20 +295,7 @@ int main(void)
 	const TTest *const tests[] = {
 		least_of_the_ancestors, paths, no_group, values, long_paths, for_real,
 	};
-	Suite *s = suite_create("cgroup");
-	TCase *t = tcase_create("cgroup");
-	SRunner *r = srunner_create(s);
-	int failed;
 
-	support_seed = (uint64_t)time(NULL);
-	printf("test_cgroup: seed %" PRIu64 "\n", support_seed);
-	fflush(stdout);
-	tcase_add_checked_fixture(t, setup, remove_all);
-	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return support_run_between("cgroup", tests, sizeof tests / sizeof tests[0], setup,
+				   remove_all);
 }
