@@ -54,23 +54,6 @@ static uint64_t live_magic(const struct hm_large *l)
 	return HM_LARGE_MAGIC ^ (uintptr_t)l;
 }
 
-/* The address whose unit has the block's entry in the registry. */
-static void *registered_at(struct hm_large *l, bool shifted)
-{
-	return (char *)l + (shifted ? HM_SUPERSLAB_SIZE : 0);
-}
-
-static bool enter(struct hm_large *l, bool shifted)
-{
-	return hm_registry_set(registered_at(l, shifted),
-			       shifted ? HM_REG_LARGE_SHIFTED : HM_REG_LARGE);
-}
-
-static void leave(struct hm_large *l)
-{
-	hm_registry_set(registered_at(l, hm_large_is_shifted(l->user_offset)), HM_REG_NONE);
-}
-
 /* Under the lock: a block of `size` of `span` mapped bytes at l is somebody's from here on. */
 static void admit(struct hm_large *l, size_t size, size_t span, size_t offset)
 {
@@ -200,7 +183,7 @@ static struct hm_large *map_block(const struct hm_large_shape *s, bool tight, si
 
 	*span = hm_large_span_for(s->size, huge || tight);
 	l = hm_large_map(s, *span, &huge);
-	if (l != NULL && !enter(l, hm_large_is_shifted(s->offset))) {
+	if (l != NULL && !hm_large_enter(l, hm_large_is_shifted(s->offset))) {
 		(void)hm_os_unmap(l, *span);
 		return NULL;
 	}
@@ -269,7 +252,7 @@ bool hm_large_was_freed(const void *p)
 /* Under the lock: is l, once found, a live block still? Reads nothing unmapped. */
 static bool is_live(struct hm_large *l)
 {
-	return entry_of(l) == l || entry_of(registered_at(l, true)) == l;
+	return entry_of(l) == l || entry_of(hm_large_entry_at(l, true)) == l;
 }
 
 bool hm_large_free(struct hm_large *l)
@@ -286,7 +269,7 @@ bool hm_large_free(struct hm_large *l)
 		live.n.freed++;
 		hm_probe2(large_free, hm_large_user(l), l->user_size);
 		if (hm_large_is_shifted(l->user_offset)) {
-			leave(l);
+			hm_large_leave(l);
 			hm_list_add_tail(&leaving, &l->node);
 		} else {
 			hm_large_cache_put(l, live_bytes(), &leaving);
@@ -321,7 +304,7 @@ static void *move(struct hm_large *l, size_t size, size_t span, bool needed)
 
 	hm_lock_take(&live.lock);
 	withdraw(l);
-	leave(l);
+	hm_large_leave(l);
 	hm_lock_release(&live.lock);
 
 	to = hm_large_remap(l, old_span, span, keeps_ranges(), &is_short);
@@ -330,7 +313,7 @@ static void *move(struct hm_large *l, size_t size, size_t span, bool needed)
 	if (to != NULL)
 		l = to;
 	/* Neither place needs a new zone. */
-	hm_check(enter(l, hm_large_is_shifted(offset)));
+	hm_check(hm_large_enter(l, hm_large_is_shifted(offset)));
 
 	hm_lock_take(&live.lock);
 	l->zero = false;
@@ -375,6 +358,16 @@ static void *shrink(struct hm_large *l, size_t size)
 	return settle(l, size, old);
 }
 
+/* For all of a block, or it were two mappings. Those who look for a witness read `huge`. */
+static void ask_for_huge(struct hm_large *l)
+{
+	bool huge = hm_os_advise_huge(l, hm_large_span(l));
+
+	hm_lock_take(&live.lock);
+	l->huge = huge;
+	hm_lock_release(&live.lock);
+}
+
 void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 {
 	size_t old_size = l->map_size, exact, size;
@@ -388,10 +381,10 @@ void *hm_large_resize(struct hm_large *l, size_t n, bool may_move)
 	    (size >= old_size || !may_move || old_size - size < old_size / 8))
 		return hm_large_user(l);
 	if (size > old_size && may_move) {
-		/* What was filled so far is the evidence. All of it, or it were two mappings. */
+		/* What was filled so far is the evidence. */
 		if (!l->huge && hm_ace_wants_huge_large(old_size, 0) &&
 		    hm_ace_is_block_dense((const char *)l, old_size))
-			l->huge = hm_os_advise_huge(l, hm_large_span(l));
+			ask_for_huge(l);
 		user = grow(l, size, false);
 		return user != NULL ? user : grow(l, exact, true);
 	}

@@ -1,5 +1,5 @@
 /*
- * large_shape.c - offsets, colours and sizes of large mappings, making and moving one.
+ * large_shape.c - offsets, colours and sizes of large mappings, making, moving, entering one.
  *
  * owns: nothing.
  * called from: pool/large_shape.h's users.
@@ -148,6 +148,17 @@ struct hm_large *hm_large_remap(struct hm_large *l, size_t old_span, size_t span
 	if (keep)
 		hm_range_fill(l, old_span, huge);
 	return to;
+}
+
+bool hm_large_enter(struct hm_large *l, bool shifted)
+{
+	return hm_registry_set(hm_large_entry_at(l, shifted),
+			       shifted ? HM_REG_LARGE_SHIFTED : HM_REG_LARGE);
+}
+
+void hm_large_leave(struct hm_large *l)
+{
+	hm_registry_set(hm_large_entry_at(l, hm_large_is_shifted(l->user_offset)), HM_REG_NONE);
 }
 
 /* Any address, hence the copy. */

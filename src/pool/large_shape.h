@@ -1,5 +1,5 @@
 /*
- * large_shape.h - where a large block stands in its mapping, and how long that is.
+ * large_shape.h - where a large block stands in its mapping and the registry, and how long it is.
  *
  * owns: nothing.
  * called from: pool/large.c; heap/room.c, which asks before it allocates.
@@ -77,5 +77,15 @@ hm_inline bool hm_large_is_shifted(size_t user_offset)
 {
 	return user_offset == HM_SUPERSLAB_SIZE;
 }
+
+/* The address whose unit has the block's entry in the registry. */
+hm_inline void *hm_large_entry_at(struct hm_large *l, bool shifted)
+{
+	return (char *)l + (shifted ? HM_SUPERSLAB_SIZE : 0);
+}
+
+/* Into the registry, false when it has no room, and out of it, before l is unmapped. */
+bool hm_large_enter(struct hm_large *l, bool shifted);
+void hm_large_leave(struct hm_large *l);
 
 #endif
