@@ -46,7 +46,13 @@ static _Atomic size_t page_size;
 static _Atomic unsigned lost_targets;
 #define LOST_TARGETS_MAX 8
 
-/* ---- the calls themselves, errno included ---- */
+/*
+ * ---- the calls themselves, errno included ----
+ *
+ * Where one thread's memory was, another's mapping may grow: the kernel orders the two, but the
+ * memory model, and the thread sanitizer, do not know of it. So the calls that unmap are counted
+ * before they are made, by a release, and who has grown reads the counters.
+ */
 
 static bool refused(const char *call)
 {
@@ -74,7 +80,7 @@ static bool raw_unmap(uintptr_t where, size_t size)
 {
 	if (refused("munmap"))
 		return false;
-	hm_add_relaxed(&hm_os_counts.unmaps, 1);
+	hm_add_release(&hm_os_counts.unmaps, 1);
 	if (syscall(SYS_munmap, where, size) != 0)
 		return false;
 	hm_add_relaxed(&hm_os_counts.unmapped_bytes, size);
@@ -301,11 +307,14 @@ bool hm_os_remap_in_place(void *p, size_t old_size, size_t new_size)
 	bool done = false;
 
 	if (!refused("mremap")) {
-		hm_add_relaxed(&hm_os_counts.remaps, 1);
+		hm_add_release(&hm_os_counts.remaps, 1);
 		done = raw_remap(p, old_size, new_size, 0, NULL);
 	}
-	if (done)
+	if (done) {
+		(void)hm_load_acquire(&hm_os_counts.unmaps);
+		(void)hm_load_acquire(&hm_os_counts.remaps);
 		count_resize(old_size, new_size);
+	}
 	errno = saved;
 	return done;
 }
@@ -342,7 +351,7 @@ static bool move_onto(void *p, size_t old_size, size_t new_size, void *target)
 {
 	size_t size = new_size > old_size ? new_size : old_size;
 
-	hm_add_relaxed(&hm_os_counts.remaps, 1);
+	hm_add_release(&hm_os_counts.remaps, 1);
 	if (!raw_remap(p, old_size, size, MREMAP_MAYMOVE | MREMAP_FIXED, target)) {
 		int error = errno;
 
