@@ -39,9 +39,13 @@ struct hm_bin {
 	uint32_t nr_partial;
 } __attribute__((aligned(64)));
 
-/* Neither spilled nor refilled since the last sweep; not refilled since the last look for holes. */
+/*
+ * Neither spilled nor refilled since the last sweep; not refilled since the last look for holes,
+ * or since a part of the second list was spilled.
+ */
 #define HM_RESTS_SWEEP 1u
 #define HM_RESTS_LOOK 2u
+#define HM_RESTS_BACK 4u
 
 _Static_assert(sizeof(struct hm_bin) == 64, "one cache line a bin");
 

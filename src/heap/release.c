@@ -255,6 +255,28 @@ static void spill_part(struct hm_heap *h, struct hm_base *list, unsigned cls)
 		hm_holes_look(h);
 }
 
+/*
+ * Is the front longer than a budget, so that the back may go home? Once a part of that has gone,
+ * and nothing was asked of it since, some of the front are enough: a walk of thousands of links for
+ * each part was most of the cost.
+ */
+static bool is_longer(struct hm_heap *h, unsigned cls)
+{
+	struct hm_bin *bin = &h->bins[cls];
+	unsigned least = bin->budget, n;
+
+	if (hm_classes[cls].capacity == 1)
+		return true;
+	if ((bin->rests & HM_RESTS_BACK) != 0 && least > SPILL_MAX / 8)
+		least = SPILL_MAX / 8;
+	n = length_to(h->sll[cls].head, cls, least);
+	if (n < least)
+		hm_budget_grow(h, cls);
+	if (n <= least)
+		bin->rests &= (uint8_t)~HM_RESTS_BACK;
+	return n > least;
+}
+
 void hm_release_spill(struct hm_heap *h, unsigned cls)
 {
 	struct hm_sll *sll = &h->sll[cls];
@@ -278,21 +300,18 @@ void hm_release_spill(struct hm_heap *h, unsigned cls)
 	bin->rearmed = 0;
 	bin->mark = sll->head;
 	if (bin->back.p != NULL) {
-		unsigned n = hm_classes[cls].capacity > 1 ? length_to(sll->head, cls, budget) :
-							    UINT32_MAX;
-
-		if (n < budget)
-			hm_budget_grow(h, cls);
-		if (n <= budget)
+		if (!is_longer(h, cls))
 			return;
 		spill_part(h, &bin->back, cls);
 		if (bin->back.p != NULL) {
+			bin->rests |= HM_RESTS_BACK;
 			/* Two leave for each that comes. */
 			if (budget > SPILL_MAX / 2)
 				sll->budget = SPILL_MAX / 2 - 1;
 			return;
 		}
 	}
+	bin->rests &= (uint8_t)~HM_RESTS_BACK;
 	bin->back = sll->head;
 	sll->head.p = NULL;
 	bin->recycled = true;

@@ -143,22 +143,22 @@ static void prepare_miss(uintptr_t unit)
 	exit(1);
 }
 
-static always_inline void run_wide(long rounds, bool real)
+static always_inline void run_wide(long rounds, size_t size, bool real)
 {
 	for (long i = 0; i < rounds; i++) {
 		for (long k = 0; k < WIDE; k++)
-			wide[k] = take(WIDE_SIZE, real);
+			wide[k] = take(size, real);
 		for (long k = 0; k < WIDE; k++)
 			drop(wide[wide_order[k]], real);
 	}
 }
 
-static void prepare_wide(void)
+static void prepare_wide(size_t size)
 {
 	wide = malloc((size_t)WIDE * sizeof(*wide));
 	wide_order = malloc((size_t)WIDE * sizeof(*wide_order));
 	fill_order(wide_order, WIDE);
-	run_wide(1, true);
+	run_wide(1, size, true);
 }
 
 static always_inline void run_fresh(long rounds, bool real)
@@ -254,7 +254,9 @@ static void run_case(const char *name, long rounds, bool real)
 	else if (strcmp(name, "miss") == 0 || strcmp(name, "far") == 0)
 		BOTH(run_miss(rounds, true), run_miss(rounds, false));
 	else if (strcmp(name, "wide") == 0)
-		BOTH(run_wide(rounds, true), run_wide(rounds, false));
+		BOTH(run_wide(rounds, WIDE_SIZE, true), run_wide(rounds, WIDE_SIZE, false));
+	else if (strcmp(name, "small") == 0)
+		BOTH(run_wide(rounds, 16, true), run_wide(rounds, 16, false));
 	else if (strcmp(name, "fresh") == 0)
 		BOTH(run_fresh(rounds, true), run_fresh(rounds, false));
 	else if (strcmp(name, "realloc") == 0)
@@ -274,6 +276,7 @@ static const struct {
 	{ "miss", 1000, 6000, 2 },
 	{ "far", 1000, 6000, 2 },
 	{ "wide", 1, 2, WIDE },
+	{ "small", 1, 2, WIDE },
 	{ "fresh", 4096, 36864, 1 },
 	{ "calloc", 1000, 11000, 1 },
 	{ "mid", 1000, 11000, 1 },
@@ -317,7 +320,9 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "far") == 0)
 		prepare_miss(ZONE);
 	if (strcmp(argv[1], "wide") == 0)
-		prepare_wide();
+		prepare_wide(WIDE_SIZE);
+	if (strcmp(argv[1], "small") == 0)
+		prepare_wide(16);
 	run_case(argv[1], atol(argv[2]), true);
 	run_case(argv[1], atol(argv[3]), false);
 	return 0;

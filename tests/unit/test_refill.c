@@ -353,6 +353,55 @@ START_TEST(rotation)
 }
 END_TEST
 
+/* The budget is spent: does some of the back go home? */
+static bool spills_some(struct hm_heap *h, unsigned cls)
+{
+	uint64_t before = spills();
+
+	h->bins[cls].mark.p = NULL;
+	hm_release_spill(h, cls);
+	return spills() > before;
+}
+
+static void shorten_front(struct hm_heap *h, unsigned cls, unsigned n)
+{
+	while (length(h->sll[cls].head, cls) > n)
+		(void)support_alloc(cls);
+}
+
+/*
+ * Once a part of the back has gone, a front of more than 32 is enough for the next; after one that
+ * was shorter, it has to be as long as a budget again.
+ */
+START_TEST(back_stays_after_all)
+{
+	unsigned cls = hm_class_of(16), budget, n = 0;
+	struct hm_heap *h;
+	static void *p[6000];
+
+	hm_heap_free(hm_heap_malloc(1));
+	h = hm_tls_heap;
+	hm_release_caches(h);
+	h->freed_max = h->turned_max = SIZE_MAX;
+	budget = h->bins[cls].budget = hm_classes[cls].budget;
+	ck_assert_uint_gt(budget, 512);
+	for (; n < 2 * budget + 600; n++)
+		p[n] = support_alloc(cls);
+	free_to_front(&h->sll[cls], p, budget);
+	ck_assert(!spills_some(h, cls));
+	free_to_front(&h->sll[cls], p + budget, budget + 1);
+	ck_assert(spills_some(h, cls));
+	shorten_front(h, cls, 33);
+	ck_assert(spills_some(h, cls));
+	shorten_front(h, cls, 32);
+	ck_assert(!spills_some(h, cls));
+	ck_assert_int_eq(h->sll[cls].budget, (int32_t)budget - 1);
+	free_to_front(&h->sll[cls], p + 2 * budget + 1, 500);
+	ck_assert(!spills_some(h, cls));
+	ck_assert_ptr_nonnull(h->bins[cls].back.p);
+}
+END_TEST
+
 /* ---- Refusals ---- */
 
 static bool refuse(const char *call)
@@ -435,7 +484,8 @@ int main(void)
 {
 	const TTest *tests[] = { recount_after_many_refills, the_same_blocks_come_back,
 				 any_number_comes_back, pairs_never_spill, pairs_on_full_lists,
-				 rotation, os_refuses, recount_after_exchanges };
+				 rotation, back_stays_after_all, os_refuses,
+				 recount_after_exchanges };
 
 	return SUPPORT_RUN("refill", tests);
 }
