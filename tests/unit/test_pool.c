@@ -731,7 +731,8 @@ START_TEST(a_broken_one_goes_whole)
 
 	ck_assert_ptr_eq(hm_superslab_of(t), ss);
 	for (unsigned round = 0; round < 2; round++) {
-		hm_os_populate(ss->base, HM_SUPERSLAB_SIZE);
+		/* By hand: emulators take the advice to populate, and do nothing. */
+		memset(ss->base, 1, HM_SUPERSLAB_SIZE);
 		hm_store_relaxed(&ss->huge, HM_HUGE_ASKED);
 		hm_hole_refuse_huge(ss);
 		ck_assert_uint_eq(huge_superslabs(), 0);
