@@ -256,9 +256,10 @@ static void spill_part(struct hm_heap *h, struct hm_base *list, unsigned cls)
 }
 
 /*
- * Is the front longer than a budget, so that the back may go home? Once a part of that has gone,
- * and nothing was asked of it since, some of the front are enough: a walk of thousands of links for
- * each part was most of the cost.
+ * Is the front longer than a budget, so that the back may go home? Where it is shorter the look
+ * was for nothing, and the budget grows. Once a part of the back has gone, and nothing was asked of
+ * it since, some of the front are enough: a walk of thousands of links for each part was most of
+ * the cost.
  */
 static bool is_longer(struct hm_heap *h, unsigned cls)
 {
